@@ -1,0 +1,251 @@
+"""
+The incremental engine: runs descriptions of collections, and keeps them up to date with their inputs.
+
+*Rules.* State is a function of the inputs, never of their history. A write is one revision, all or nothing, and
+nobody sees it half done. A revision costs in proportion to what it changes. Equal descriptions share one node, and a
+node goes when nobody needs it.
+
+*Failures.* A function that raises for a key leaves that key without a result until what it read changes; it is listed
+in `failures`. With `on_error="reject"` the write is rolled back instead: the former inputs are written back, which by
+the first rule restores everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import Any, Final, Literal, TypeAlias
+
+from deltamesh.errors import DeltameshError, InvalidTransaction, Rejected, UnknownName
+from deltamesh.graph import collection as descriptions
+from deltamesh.graph.collection import Collection, Description, Input
+from deltamesh.graph.failure import Failure, describe
+from deltamesh.graph.input import InputNode
+from deltamesh.graph.lazy import LazyNode
+from deltamesh.graph.map import MapNode
+from deltamesh.graph.merge import MergeNode
+from deltamesh.graph.node import NOTHING, Node
+from deltamesh.graph.reduce import ReduceNode
+from deltamesh.graph.size import SizeNode
+from deltamesh.graph.slices import SlicesNode
+from deltamesh.graph.take import TakeNode
+from deltamesh.graph.watch import Entry, Watch, delta_of
+from deltamesh.values import ABSENT, IndexKey, NotJSON, Values, freeze, index_key
+
+OnError: TypeAlias = Literal["skip", "reject"]
+
+Writes: TypeAlias = Mapping[str, Iterable[tuple[Any, Iterable[Any]]]]
+"""By input: keys with their new values; none remove the key, and of a key given twice the last counts."""
+
+_NODES: Final[dict[type[Description], Any]] = {
+    descriptions.Input: InputNode,
+    descriptions.Map: MapNode,
+    descriptions.Lazy: LazyNode,
+    descriptions.Reduce: ReduceNode,
+    descriptions.Slices: SlicesNode,
+    descriptions.Take: TakeNode,
+    descriptions.Merge: MergeNode,
+    descriptions.Size: SizeNode,
+}
+
+
+class GraphBroken(DeltameshError):
+    """A revision could not be completed because of a fault in the engine itself; the graph answers nothing any more."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(f"the graph is broken, start again from its inputs: {error}", error=error)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What one write did."""
+
+    revision: int
+    deltas: dict[Watch, list[Entry]]
+    """For each watch of a collection that changed: the changed keys in order, with their new values."""
+    failures: list[Failure]
+    """Computations that raised in this revision."""
+
+
+class Graph:
+    """A graph with the inputs named, all empty."""
+
+    def __init__(self, inputs: Iterable[str], *, on_error: OnError = "skip") -> None:
+        self.revision = 0
+        """The number of the last write, or what the caller of `write` says it is."""
+        self.on_error: OnError = on_error
+        self.new_failures: list[Failure] = []  # of the write in progress
+        self._nodes: dict[Description, Node] = {}
+        self._inputs: dict[str, InputNode] = {}
+        self._queue: list[tuple[int, Node]] = []
+        self._num_made = 0
+        self._broken: str | None = None
+        for name in inputs:
+            node = self._make(Input(name), [])
+            assert isinstance(node, InputNode)
+            self._inputs[name] = node
+            self.retain(node)
+
+    # Writing
+
+    def write(self, writes: Writes, *, revision: int | None = None) -> Commit:
+        """
+        Apply a transaction over any number of inputs as one revision, numbered `revision` or one more than the last.
+
+        Raises:
+            UnknownName: there is no such input.
+            InvalidTransaction: a key or value is not JSON, or values are not a list.
+            Rejected: a function raised, and the graph was made with `on_error="reject"`.
+            GraphBroken: an earlier write met a fault in the engine.
+
+        In each case nothing has changed.
+        """
+        self._check()
+        prepared = [(self._input(name), _frozen(name, entries)) for name, entries in writes.items()]
+        former = [(node, {key: node.entries.get(key, ABSENT) for key in entries}) for node, entries in prepared] if self.on_error == "reject" else []
+        try:
+            deltas = self._apply(prepared)
+            failures, self.new_failures = self.new_failures, []
+            if failures and former:
+                self._apply(former)  # type: ignore[arg-type]
+                self.new_failures = []
+        except BaseException as error:
+            self._broken = describe(error)
+            raise
+        if failures and former:
+            raise Rejected(failures[0].node, failures[0].key, failures[0].error)
+        self.revision = self.revision + 1 if revision is None else revision
+        return Commit(self.revision, deltas, failures)
+
+    def _apply(self, prepared: list[tuple[InputNode, dict[IndexKey, Values]]]) -> dict[Watch, list[Entry]]:
+        self.new_failures = []
+        visited: list[Node] = []
+        for source, entries in prepared:
+            source.write(entries)
+            if source.changes:
+                visited.append(source)
+                source.announce()
+        queue = self._queue
+        while queue:
+            node = heappop(queue)[1]
+            node.is_queued = False
+            node.settle()
+            if node.changes:
+                visited.append(node)
+                node.announce()
+        deltas = {}
+        for node in visited:
+            if node.watches:
+                delta = delta_of(node)
+                for watch in node.watches:
+                    deltas[watch] = delta
+        for node in visited:
+            node.changes = NOTHING
+        return deltas
+
+    def enqueue(self, node: Node) -> None:
+        """Let the write in progress visit `node`, which is not queued. For nodes only."""
+        node.is_queued = True
+        heappush(self._queue, (node.number, node))
+
+    # Looking
+
+    def watch(self, collection: Collection) -> Watch:
+        """
+        Hold `collection` in the graph, computing it if nobody held an equal one.
+
+        Raises:
+            UnknownName: it is derived from an input that this graph does not have.
+        """
+        self._check()
+        if not isinstance(collection, Collection):
+            raise TypeError(f"a collection is expected, not {collection!r:.80}")
+        return Watch(self, collection, self._node_for(collection))
+
+    def values_of(self, name: str, key: Any) -> Values:
+        """Return the values of a key of an input, none if it is not there."""
+        found = self._input(name).entries.get(index_key(key), ABSENT)
+        return found  # type: ignore[return-value]
+
+    def keys_of(self, name: str) -> list[IndexKey]:
+        """Return the keys of an input, in any order, as dictionaries are indexed by."""
+        return list(self._input(name).entries)
+
+    def failures(self) -> list[Failure]:
+        """Return what fails now, in the order of nodes."""
+        return [failure for node in self.nodes() for failure in node.failures.values()]
+
+    def nodes(self) -> list[Node]:
+        """Return all nodes in the order of making, in which each comes after those that it reads. To look at only."""
+        return sorted(self._nodes.values(), key=lambda node: node.number)
+
+    def node_of(self, collection: Description) -> Node | None:
+        """Return the node that runs `collection`, if there is one. To look at only."""
+        return self._nodes.get(collection)
+
+    def counters(self) -> dict[str, dict[str, int]]:
+        """Return by label of a node how many keys were recomputed, were unchanged, and failed, ever."""
+        return {
+            node.description.label(): {"recomputed": node.num_recomputed, "unchanged": node.num_unchanged, "failed": node.num_failed}
+            for node in self.nodes()
+        }
+
+    # Making and freeing nodes
+
+    def retain(self, node: Node) -> None:
+        """Count one more user of `node`. For nodes and watches only."""
+        node.num_users += 1
+
+    def release(self, node: Node) -> None:
+        """Count one user of `node` less, and free it when that was the last. For nodes and watches only."""
+        waiting = [node]
+        while waiting:
+            node = waiting.pop()
+            node.num_users -= 1
+            if node.num_users == 0:
+                node.close()
+                del self._nodes[node.description]
+                waiting.extend(node.sources)
+
+    def _node_for(self, description: Description) -> Node:
+        known = self._nodes.get(description)
+        if known is not None:
+            return known
+        if isinstance(description, Input):
+            raise UnknownName("input", description.name, list(self._inputs))
+        return self._make(description, [self._node_for(source) for source in description.sources])
+
+    def _make(self, description: Description, sources: list[Node]) -> Node:
+        node: Node = _NODES[type(description)](self, self._num_made, description, sources)
+        self._num_made += 1
+        self._nodes[description] = node
+        for source in sources:
+            self.retain(source)
+        node.build()
+        return node
+
+    def _input(self, name: str) -> InputNode:
+        node = self._inputs.get(name)
+        if node is None:
+            raise UnknownName("input", name, list(self._inputs))
+        return node
+
+    def _check(self) -> None:
+        if self._broken is not None:
+            raise GraphBroken(self._broken)
+        if self._queue:
+            raise RuntimeError("a function of the graph must not write to it or watch it")
+
+
+def _frozen(name: str, entries: Iterable[tuple[Any, Iterable[Any]]]) -> dict[IndexKey, Values]:
+    frozen: dict[IndexKey, Values] = {}
+    for key, values in entries:
+        kind = type(values)
+        if kind is not list and kind is not tuple and kind is not Values:
+            raise InvalidTransaction(f"the values of a key are an array, not {values!r:.80}", place=f"{name}, key {key!r:.80}")
+        try:
+            frozen[index_key(key)] = Values([freeze(value) for value in values])
+        except NotJSON as error:
+            raise InvalidTransaction(str(error), place=f"{name}, key {key!r:.80}") from error
+    return frozen

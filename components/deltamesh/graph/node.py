@@ -1,0 +1,247 @@
+"""
+Nodes: descriptions at work. What every kind of node has, and how a change travels from one to the next.
+
+*Theory of operation.* A revision visits the nodes that a change concerns in the order in which they were made, and a
+node is made after what it reads, so each is visited once. A visit (`settle`) brings the node up to date and leaves
+in `changes` what happened to its keys; `announce` then queues the nodes that this concerns:
+
+- `dependents`, which take any change (map, reduce, merge, size);
+- `slices`, only those that contain a changed key;
+- `takes`, only those whose keys are touched;
+- `readers` of the changed keys, for what mappers looked up.
+
+*Changes.* `changes[key]` is a pair: the values that went and the values that came. Of a key with many values it
+names only those concerned, so that a reducer's work does not grow with the number of values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from deltamesh.graph.order import TOP, Order, first_of, is_before
+from deltamesh.graph.ranges import Ranges
+from deltamesh.values import ABSENT, IndexKey, Values
+
+if TYPE_CHECKING:
+    from deltamesh.graph.collection import Description
+    from deltamesh.graph.failure import Failure
+    from deltamesh.graph.graph import Graph
+    from deltamesh.graph.group import Group
+    from deltamesh.graph.watch import Watch
+
+Change: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...]]
+"""(values that went, values that came)"""
+
+Reader: TypeAlias = tuple["Node", IndexKey]
+"""A node and the key of it whose computation looked something up."""
+
+SIZE: Final = object()
+"""Stands among the keys of `readers` for the number of keys."""
+
+NOTHING: Final[dict[Any, Any]] = {}
+"""The changes of a node that was not visited. Never written to."""
+
+
+class Node:
+    """Common to all nodes. `number` grows in the order of making; sources have smaller numbers."""
+
+    __slots__ = (
+        "changes",
+        "dependents",
+        "description",
+        "failures",
+        "graph",
+        "is_queued",
+        "num_failed",
+        "num_recomputed",
+        "num_unchanged",
+        "num_users",
+        "number",
+        "readers",
+        "slices",
+        "sources",
+        "takes",
+        "watches",
+    )
+
+    def __init__(self, graph: Graph, number: int, description: Description, sources: list[Node]) -> None:
+        self.graph = graph
+        self.number = number
+        self.description = description
+        self.sources = sources
+        self.num_users = 0
+        """Nodes and watches that hold this node; at 0 it goes."""
+        self.is_queued = False
+        self.changes: dict[IndexKey, Change] = NOTHING
+        self.dependents: dict[Node, None] = {}  # an ordered set
+        self.slices: Ranges[Any] | None = None  # made for the first slice
+        self.takes: list[Any] = []  # take nodes, the longest first
+        self.readers: dict[Any, Reader | set[Reader]] = {}
+        self.watches: list[Watch] = []
+        self.failures: dict[IndexKey, Failure] = {}
+        self.num_recomputed = 0
+        """Keys computed, ever."""
+        self.num_unchanged = 0
+        """Keys computed with an equal result, so that nothing followed."""
+        self.num_failed = 0
+        """Keys whose computation raised, ever."""
+
+    # What readers of a node call
+
+    def values_of(self, key: IndexKey) -> Values | Group:
+        """Return the values of `key`, `ABSENT` if it is not there."""
+        raise AssertionError("every node has values")
+
+    def __contains__(self, key: object) -> bool:
+        return bool(self.values_of(key))
+
+    def __len__(self) -> int:
+        raise AssertionError("every node but a lazy one has a size")
+
+    def __bool__(self) -> bool:
+        return True
+
+    def keys(self) -> Iterable[IndexKey]:
+        """Return all keys, in any order."""
+        raise AssertionError("every node but a lazy one has keys")
+
+    def keys_between(self, low: Any, high: Any, *, after: bool = False) -> Iterator[IndexKey]:
+        """Iterate in order from `low` (without it if `after`) up to and including `high`."""
+        raise AssertionError("every node but a lazy one has ordered keys")
+
+    def count_between(self, low: Any, high: Any) -> int:
+        """Return the number of keys from `low` to `high`, both included."""
+        return sum(1 for _ in self.keys_between(low, high))
+
+    def values_before(self, key: IndexKey) -> Values:
+        """Return the values that `key` had before this revision, in any order. For the few who need all of them."""
+        values = list(self.values_of(key))
+        went, came = self.changes.get(key, ((), ()))
+        for value in came:
+            values.remove(value)
+        return Values((*values, *went))
+
+    # What the graph calls
+
+    def build(self) -> None:
+        """Compute everything from the sources, which are up to date."""
+        raise AssertionError("every node can be built")
+
+    def settle(self) -> None:
+        """Bring this node up to date with the changes of its sources, and leave `changes`."""
+        raise AssertionError("every node can be settled")
+
+    def close(self) -> None:
+        """Let go of what this node is attached to."""
+        for source in self.sources:
+            source.dependents.pop(self, None)
+
+    def announce(self) -> None:
+        """Queue the nodes that the changes of this one concern."""
+        changes, enqueue = self.changes, self.graph.enqueue
+        for node in self.dependents:
+            if not node.is_queued:
+                enqueue(node)
+        if self.readers:
+            self._queue_readers()
+        if self.takes:
+            first = first_of(changes)
+            for take in self.takes:
+                if not take.is_touched_from(first):
+                    break
+                if not take.is_queued:
+                    enqueue(take)
+        if self.slices is not None:
+            for key in changes:
+                for node in self.slices.owners_of(key):
+                    node.touched.append(key)
+                    if not node.is_queued:
+                        enqueue(node)
+
+    def _queue_readers(self) -> None:
+        readers, enqueue = self.readers, self.graph.enqueue
+        keys: Iterable[Any] = self.changes if len(self.changes) <= len(readers) else [key for key in readers if key in self.changes]
+        for key in (*keys, SIZE) if SIZE in readers else keys:
+            found = readers.get(key)
+            if found is None:
+                continue
+            for node, entry in found if type(found) is set else (found,):  # type: ignore[misc]
+                if node is self:  # a lazy node looks after its own readers
+                    continue
+                node.reread.add(entry)  # type: ignore[attr-defined]
+                if not node.is_queued:
+                    enqueue(node)
+
+    def add_reader(self, key: Any, reader: Reader) -> None:
+        """Remember that `reader` looked up `key`. One reader stands for itself, several are a set."""
+        found = self.readers.get(key)
+        if found is None:
+            self.readers[key] = reader
+        elif type(found) is set:
+            found.add(reader)
+        else:
+            self.readers[key] = {found, reader}  # type: ignore[arg-type]
+
+    def drop_reader(self, key: Any, reader: Reader) -> None:
+        """Forget that `reader` looked up `key`."""
+        found = self.readers[key]
+        if type(found) is set:
+            found.discard(reader)
+            if not found:
+                del self.readers[key]
+        else:
+            del self.readers[key]
+
+
+class StoredNode(Node):
+    """A node that keeps its entries, and their order once somebody asks for it."""
+
+    __slots__ = ("entries", "order")
+
+    def __init__(self, graph: Graph, number: int, description: Description, sources: list[Node], follows: list[Node]) -> None:
+        super().__init__(graph, number, description, sources)
+        self.entries: dict[IndexKey, Values | Group] = {}
+        self.order: Order | None = None
+        for source in follows:  # any change of these concerns this node
+            source.dependents[self] = None
+
+    def values_of(self, key: IndexKey) -> Values | Group:
+        return self.entries.get(key, ABSENT)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.entries
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def keys(self) -> Iterable[IndexKey]:
+        return self.entries
+
+    def keys_between(self, low: Any, high: Any, *, after: bool = False) -> Iterator[IndexKey]:
+        if self.order is None:
+            self.order = Order(self.entries)
+        if low is None and high is TOP and not after:
+            return iter(self.order)
+        return self.order.between(low, high, after=after)
+
+    def count_between(self, low: Any, high: Any) -> int:
+        if self.order is None:
+            self.order = Order(self.entries)
+        return self.order.count(low, high)
+
+    def put(self, key: IndexKey, values: Values | Group) -> None:
+        """Set the values of a key; none remove it."""
+        if values:
+            if self.order is not None and key not in self.entries:
+                self.order.add(key)
+            self.entries[key] = values
+        elif key in self.entries:
+            del self.entries[key]
+            if self.order is not None:
+                self.order.remove(key)
+
+
+def is_within(key: IndexKey, low: Any, high: Any) -> bool:
+    """Whether `key` lies between the bounds, both included."""
+    return not is_before(key, low) and not is_before(high, key)

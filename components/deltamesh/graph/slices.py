@@ -1,0 +1,69 @@
+"""The node of `slice`, `slices` and `prefix`: a window on its source that stores nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from deltamesh.graph.node import NOTHING, Node, is_within
+from deltamesh.graph.order import TOP, is_before
+from deltamesh.graph.ranges import Ranges
+from deltamesh.values import ABSENT, IndexKey
+
+if TYPE_CHECKING:
+    from deltamesh.graph.collection import Slices
+    from deltamesh.graph.graph import Graph
+    from deltamesh.graph.group import Group
+    from deltamesh.values import Values
+
+
+class SlicesNode(Node):
+    """Is told of the keys within its ranges only, through the source's `slices`."""
+
+    __slots__ = ("ranges", "source", "touched")
+
+    def __init__(self, graph: Graph, number: int, description: Slices, sources: list[Node]) -> None:
+        super().__init__(graph, number, description, sources)
+        self.source = sources[0]
+        self.ranges = description.ranges
+        self.touched: list[IndexKey] = []
+        """Changed keys of the source that lie within the ranges; filled by the source."""
+        if self.source.slices is None:
+            self.source.slices = Ranges()
+        for low, high in self.ranges:
+            self.source.slices.add(self, low, high)
+
+    def close(self) -> None:
+        assert self.source.slices is not None
+        for low, high in self.ranges:
+            self.source.slices.discard(self, low, high)
+
+    def build(self) -> None:
+        """Nothing is stored."""
+
+    def settle(self) -> None:
+        changed = self.source.changes
+        self.changes = {key: changed[key] for key in self.touched} or NOTHING
+        self.touched = []
+
+    def values_of(self, key: IndexKey) -> Values | Group:
+        return self.source.values_of(key) if self._covers(key) else ABSENT
+
+    def __contains__(self, key: object) -> bool:
+        return self._covers(key) and key in self.source
+
+    def __len__(self) -> int:
+        return sum([self.source.count_between(low, high) for low, high in self.ranges])
+
+    def keys(self) -> Iterable[IndexKey]:
+        return self.keys_between(None, TOP)
+
+    def keys_between(self, low: Any, high: Any, *, after: bool = False) -> Iterator[IndexKey]:
+        for start, end in self.ranges:
+            first = start if is_before(low, start) else low
+            last = end if is_before(end, high) else high
+            if not is_before(last, first):
+                yield from self.source.keys_between(first, last, after=after and first is low)
+
+    def _covers(self, key: Any) -> bool:
+        return any([is_within(key, low, high) for low, high in self.ranges])
