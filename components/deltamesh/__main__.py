@@ -1,0 +1,7 @@
+"""`python -m deltamesh`: see `cli`."""
+
+from __future__ import annotations
+
+from deltamesh.cli import main
+
+main(prog_name="deltamesh")

@@ -1,0 +1,129 @@
+"""
+The client of a service, for Python on Twisted: reading, writing, calling, and live collections that recover by themselves.
+
+    mesh = Mesh(connection, "com.example.hackernews")
+    top = await mesh.live("top", {"limit": 10})
+    top.on_change(lambda changed: print(top.entries()))
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+
+from deltamesh.connection import Connection
+from deltamesh.errors import DeltameshError, MalformedMessage
+from deltamesh.live import Live
+from deltamesh.stream import Position, decode, join
+from deltamesh.uris import ServiceURIs
+from deltamesh.values import JSON, Values, plain_key
+
+_Result = TypeVar("_Result")
+
+FIRST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 5.0
+"""Pauses between tries [s]: they double, and half of each is random, so that many clients do not come back at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The answer to an action or a write."""
+
+    result: JSON
+    position: Position
+    """Give it as `at_least` to read what was written."""
+
+
+class Mesh:
+    """The service `service` as seen through `connection`."""
+
+    def __init__(self, connection: Connection, service: str) -> None:
+        self.connection = connection
+        self.uris = ServiceURIs(service)
+
+    async def live(self, resource: str, parameters: Mapping[str, Any] | None = None, *, at_least: Position | None = None) -> Live:
+        """
+        Return the live collection, once it has its first content.
+
+        Waits as long as nobody can answer.
+
+        Raises:
+            DeltameshError: the request is wrong; trying again cannot help.
+        """
+        live = Live(self, resource, dict(parameters or {}), at_least)
+        await live.opened()
+        return live
+
+    async def read(
+        self, resource: str, parameters: Mapping[str, Any] | None = None, *, at_least: Position | None = None, **key: Any
+    ) -> list[tuple[JSON, Values]]:
+        """
+        Return the entries of a resource, in order, once. `key=…` asks for one key only, which has no values if absent.
+
+        Raises:
+            DeltameshError: as the follower answers, with errors that can be retried after some tries.
+        """
+        options = {} if at_least is None else {"at_least": at_least.to_wire()}
+        if unknown := key.keys() - {"key"}:
+            raise TypeError(f"read() has no argument {', '.join(unknown)}")
+
+        async def once() -> Any:
+            texts: list[str] = []
+            wire = await self.connection.call(
+                self.uris.read, resource, dict(parameters or {}), on_progress=lambda part: texts.append(part["entries"]), **options, **key
+            )
+            return join([*texts, wire["entries"]])
+
+        entries = decode(await self.retry(once))
+        return [(plain_key(each), values) for each, values in entries.items()]
+
+    async def write(self, changes: Mapping[str, Any], *, idempotency_key: str | None = None) -> Done:
+        """
+        Write `{input: [(key, [value, …]), …], …}` as one transaction. Only trusted roles may.
+
+        With an idempotency key a write is tried again when it is unknown whether it happened; without one it is not.
+        """
+        text = msgspec.json.encode([[name, list(entries)] for name, entries in changes.items()]).decode()
+        options = {} if idempotency_key is None else {"idempotency_key": idempotency_key}
+
+        async def once() -> Any:
+            return await self.connection.call(self.uris.write, text, **options)
+
+        return _done(await (once() if idempotency_key is None else self.retry(once)))
+
+    async def call(self, action: str, *args: Any, **kwargs: Any) -> Done:
+        """
+        Call an action of the application.
+
+        Raises:
+            DeltameshError: as the leader answers. A call that may have happened is not repeated.
+        """
+        return _done(await self.connection.call(self.uris.action(action), *args, **kwargs))
+
+    async def retry(self, attempt: Callable[[], Awaitable[_Result]], *, tries: int = 8) -> _Result:
+        """Return what `attempt()` returns, trying again while its error says that this can help, at most `tries` times."""
+        for number in range(tries - 1):
+            try:
+                return await attempt()
+            except DeltameshError as error:
+                if not error.retry:
+                    raise
+            await self.pause(number)
+        return await attempt()
+
+    def pause(self, number: int) -> Deferred[None]:
+        """Return after the pause that follows try `number`, counted from 0."""
+        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(number, 20))
+        return deferLater(self.connection.reactor, longest * random.uniform(0.5, 1.0), lambda: None)  # type: ignore[arg-type]
+
+
+def _done(wire: Any) -> Done:
+    if not isinstance(wire, Mapping):
+        raise MalformedMessage("answer", f"not an object: {wire!r:.80}")
+    return Done(wire.get("result"), Position.from_wire([wire.get("epoch"), wire.get("revision")]))

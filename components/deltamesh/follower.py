@@ -1,0 +1,231 @@
+"""
+A follower: mirrors the shared graph, computes the instances that clients open, publishes their deltas.
+
+Wiring only: what a view is stands in `instances`, how nothing is missed in `stream`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from typing import Any, Final
+
+from autobahn.wamp.types import PublishOptions
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+
+from deltamesh.audience import Audience
+from deltamesh.connection import Connection
+from deltamesh.errors import Leaving, NotCaughtUp, TooLarge
+from deltamesh.instances import Instance, Instances
+from deltamesh.mirroring import Mirroring
+from deltamesh.service import Service
+from deltamesh.stream import Position, parts
+from deltamesh.transaction import Caller
+from deltamesh.uris import check_name
+
+CONCURRENCY: Final = 256
+"""Calls of one kind that the router may have under way at one follower."""
+
+GRACE: Final = 10.0
+"""How long an instance without subscribers is kept [s]: a client that comes back resumes instead of starting over."""
+
+PATIENCE: Final = 5.0
+"""How long a call waits for `at_least` [s]."""
+
+ANNOUNCE_INTERVAL: Final = 30.0
+"""Pause after which the positions of all instances are published again [s]."""
+
+PART_SIZE: Final = 256 * 1024
+"""Characters of one part of a large result."""
+
+MAX_RESULT: Final = 4 << 20
+"""Characters of entries in a result that does not come in parts."""
+
+
+class Follower:
+    """One follower of `service`, on `connection`. `name` is unique in the mesh; a random one unless given."""
+
+    log = Logger()
+
+    def __init__(self, service: Service, connection: Connection, *, name: str | None = None) -> None:
+        self.service = service
+        self.name = check_name("a follower", name or f"f{secrets.token_hex(4)}")
+        self._connection = connection
+        self._instances = Instances(service, lambda: service.uris.live(self.name, secrets.token_hex(16)))
+        self._mirroring = Mirroring(service.uris, connection, self._instances, self._changed, self._begun)
+        self._audience = Audience(self._instances, self._greet, self._now)
+        self._registered: list[Any] = []
+        self._waiting: list[tuple[Position, Deferred[None]]] = []
+        self._flushing: IDelayedCall | None = None
+        self._is_leaving = False
+        self._tidying = LoopingCall(self._tidy)
+        self._announcing = LoopingCall(self._announce)
+        connection.on_join(self._set_up)
+        connection.on_lost(self._lost)
+
+    @property
+    def position(self) -> Position | None:
+        """Where the mirror is; None before there is any content."""
+        return self._instances.position
+
+    def start(self) -> None:
+        """Begin to connect; serve as soon as the shared graph is there."""
+        self._tidying.start(GRACE / 4, now=False)
+        self._announcing.start(ANNOUNCE_INTERVAL, now=False)
+        self._connection.start()
+
+    async def stop(self) -> None:
+        """Take no new calls, tell the clients to move, and leave."""
+        self._is_leaving = True
+        for loop in (self._tidying, self._announcing):
+            if loop.running:
+                loop.stop()
+        registered, self._registered = self._registered, []
+        for registration in registered:
+            await registration.unregister()
+        self._flush()
+        self._connection.publish(self.service.uris.follower_gone(self.name))
+        await self._connection.stop()
+
+    # Joining
+
+    async def _set_up(self, connection: Connection) -> None:
+        uris = self.service.uris
+        await connection.call("wamp.session.add_testament", uris.follower_gone(self.name), [], {})
+        await self._audience.follow(connection.session)
+        await self._mirroring.begin()
+        for uri, procedure in ((uris.open, self._open), (uris.read, self._read)):
+            self._registered.append(await connection.register(uri, procedure, invoke="roundrobin", concurrency=CONCURRENCY))
+        self.log.info("{name} follows {service} at {position}", name=self.name, service=uris.prefix, position=self._wire_position())
+
+    def _lost(self) -> None:
+        self._registered.clear()
+        self._mirroring.lost()
+        self._audience.lost()
+
+    # Procedures
+
+    async def _open(
+        self, details: Any, resource: Any = None, parameters: Any = None, position: Any = None, at_least: Any = None
+    ) -> dict[str, Any]:
+        known = None if position is None else Position.from_wire(position)
+        instance = await self._instance(details, resource, parameters, at_least, known)
+        answer = self._instances.answer(instance, known)
+        wire = {
+            **answer.to_wire(),
+            "topic": instance.topic,
+            "gone": self.service.uris.follower_gone(self.name),
+            "follower": self.name,
+        }
+        return await self._in_parts(details, instance, wire)
+
+    async def _read(self, details: Any, resource: Any = None, parameters: Any = None, **options: Any) -> dict[str, Any]:
+        at_least = options.pop("at_least", None)
+        has_key, key = "key" in options, options.pop("key", None)
+        instance = await self._instance(details, resource, parameters, at_least, None)
+        answer = self._instances.answer(instance, None)
+        wire = answer.to_wire()
+        del wire["from"]
+        if has_key:
+            return {**wire, "entries": self._instances.one(instance, key)}
+        return await self._in_parts(details, instance, wire)
+
+    async def _instance(self, details: Any, resource: Any, parameters: Any, at_least: Any, known: Position | None) -> Instance:
+        if self._is_leaving:
+            raise Leaving
+        caller = Caller(details.caller, details.caller_authid, details.caller_authrole)
+        identity, describe = self.service.instantiate(resource, parameters, caller)
+        if at_least is not None:
+            await self._reached(Position.from_wire(at_least))
+        here = self.position
+        if known is not None and here is not None and known.epoch == here.epoch and known.revision > here.revision:
+            await self._reached(known)  # never show a client a past that it has left behind
+        self._flush()
+        return self._instances.open(identity, describe, self._now())
+
+    async def _in_parts(self, details: Any, instance: Instance, wire: dict[str, Any]) -> dict[str, Any]:
+        text = wire["entries"]
+        if len(text) <= PART_SIZE or (details.progress is None and len(text) <= MAX_RESULT):
+            return wire
+        if details.progress is None:
+            raise TooLarge("result", len(text), MAX_RESULT, "call with receive_progress, or ask for less")
+        if wire.get("from") is not None:  # the difference is larger than a part: the whole is as good
+            wire["from"] = None
+        following: Iterator[str] = parts(instance.watch.entries(), PART_SIZE)
+        part = next(following)
+        for after in following:
+            details.progress({"entries": part})
+            await deferLater(self._connection.reactor, 0, lambda: None)  # type: ignore[arg-type]
+            part = after
+        return {**wire, "entries": part}
+
+    # Positions
+
+    async def _reached(self, wanted: Position) -> None:
+        """Return when the mirror is at `wanted` or later in the same epoch."""
+        if self._is_at(wanted):
+            return
+        arrived: Deferred[None] = Deferred()
+        entry = (wanted, arrived)
+        self._waiting.append(entry)
+        arrived.addTimeout(PATIENCE, self._connection.reactor, lambda *_: None)  # type: ignore[arg-type]
+        try:
+            await arrived
+        finally:
+            if entry in self._waiting:
+                self._waiting.remove(entry)
+        if not self._is_at(wanted):
+            raise NotCaughtUp(wanted.to_wire(), self._wire_position())
+
+    def _is_at(self, wanted: Position) -> bool:
+        here = self.position
+        return here is not None and here.epoch == wanted.epoch and here.revision >= wanted.revision
+
+    def _wire_position(self) -> list[Any] | None:
+        return None if self.position is None else self.position.to_wire()
+
+    def _now(self) -> float:
+        return float(self._connection.reactor.seconds())  # type: ignore[attr-defined]
+
+    # Publishing
+
+    def _changed(self) -> None:
+        """The mirror has moved: publish at the end of this turn, so that revisions that arrive together leave together."""
+        if self._flushing is None:
+            self._flushing = self._connection.reactor.callLater(0, self._flush)  # type: ignore[attr-defined]
+        if self._waiting:
+            arrived = [each for each in self._waiting if self._is_at(each[0])]
+            self._waiting = [each for each in self._waiting if each not in arrived]
+            for _, waiting in arrived:
+                waiting.callback(None)
+
+    def _begun(self) -> None:
+        """A new epoch: every client finds a gap, and asks."""
+        self._changed()
+        self._announce()
+
+    def _flush(self) -> None:
+        if self._flushing is not None:
+            flushing, self._flushing = self._flushing, None
+            if flushing.active():
+                flushing.cancel()
+        for instance, delta in self._instances.flush():
+            if instance.subscribers:
+                self._connection.publish(instance.topic, *delta.to_wire())
+
+    def _greet(self, instance: Instance, session: int) -> None:
+        """Tell a session that has subscribed where the instance is: if it missed anything, it finds a gap."""
+        self._flush()
+        self._connection.publish(instance.topic, *instance.publisher.announce().to_wire(), options=PublishOptions(eligible=[session]))
+
+    def _announce(self) -> None:
+        for instance in self._instances.all():
+            if instance.subscribers:
+                self._connection.publish(instance.topic, *instance.publisher.announce().to_wire())
+
+    def _tidy(self) -> None:
+        self._instances.free_unused(self._now() - GRACE)
+

@@ -1,0 +1,222 @@
+"""A live collection: one instance of a resource, kept current across gaps, followers and connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from autobahn.wamp.exception import ApplicationError as WampError
+from autobahn.wamp.exception import TransportLost
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from deltamesh.connection import Connection
+from deltamesh.errors import DeltameshError, MalformedMessage, from_wire
+from deltamesh.stream import Answer, Apply, Ask, Delta, Mirror, Output, Position, State, Subscriber, join
+from deltamesh.values import JSON, Values
+
+if TYPE_CHECKING:
+    from deltamesh.client import Mesh
+
+GREETING: Final = 5.0
+"""How long a new subscription waits for the position, which a follower publishes to each new subscriber [s]."""
+
+LONG_SILENCE: Final = 75.0
+"""How long a subscription waits for any event [s]: followers publish all positions every 30 s."""
+
+OnChange = Callable[[list[JSON]], None]
+"""Called with the keys that really changed, in order, after each change."""
+
+
+class Live:
+    """Made by `Mesh.live`. What it shows was the content of the resource at `position`, always."""
+
+    log = Logger()
+
+    def __init__(self, mesh: Mesh, resource: str, parameters: dict[str, Any], at_least: Position | None) -> None:
+        self.resource = resource
+        self.parameters = parameters
+        self.follower: str | None = None
+        """Who serves."""
+        self.error: DeltameshError | None = None
+        """Why it is closed, if it was not `close` that did it."""
+        self._mesh = mesh
+        self._at_least = at_least
+        self._mirror = Mirror()
+        self._subscriber = Subscriber()
+        self._callbacks: list[OnChange] = []
+        self._opened: Deferred[None] = Deferred()
+        self._subscriptions: list[Any] = []
+        self._topic: str | None = None  # that is subscribed to
+        self._latest = 0  # number of the last ask
+        self._tries = 0
+        self._is_closed = False
+        self._watchdog: IDelayedCall | None = None
+        mesh.connection.on_lost(self._lost)
+        mesh.connection.on_join(self._joined)
+        if mesh.connection.session is not None:
+            self._do(self._subscriber.connected())
+
+    async def opened(self) -> None:
+        """Return once there is content; raise what makes that impossible."""
+        await self._opened
+
+    @property
+    def position(self) -> Position | None:
+        """The position of what is shown."""
+        return self._subscriber.position
+
+    @property
+    def is_live(self) -> bool:
+        """Whether changes arrive at present."""
+        return self._subscriber.state is State.LIVE and not self._is_closed
+
+    def entries(self) -> list[tuple[JSON, Values]]:
+        """Return all entries, in the order of keys."""
+        return self._mirror.entries()
+
+    def values_of(self, key: Any) -> Values:
+        """Return the values of a key, none if it is not there."""
+        return self._mirror.get(key)
+
+    def on_change(self, callback: OnChange) -> None:
+        """Call `callback(changed)` after each change from now on."""
+        self._callbacks.append(callback)
+
+    def close(self) -> None:
+        """Unsubscribe. What was shown stays readable."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._subscriber.lost()
+            self._mesh.connection.forget(self._lost, self._joined)
+            if self._watchdog is not None and self._watchdog.active():
+                self._watchdog.cancel()
+            self._unsubscribe()
+
+    # The connection
+
+    async def _joined(self, _connection: Connection) -> None:
+        self._do(self._subscriber.connected())
+
+    def _lost(self) -> None:
+        self._subscriptions.clear()
+        self._topic = None
+        self._subscriber.lost()
+
+    def _gone(self, follower: str | None) -> None:
+        if follower == self.follower and self.is_live:
+            self._subscriber.lost()
+            self._do(self._subscriber.connected())
+
+    # The stream
+
+    def _do(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            if isinstance(output, Ask):
+                self._latest = output.number
+                ensureDeferred(self._ask(output)).addErrback(self._crashed)
+                continue
+            try:
+                changed = self._mirror.apply(output.entries) if isinstance(output, Apply) else self._mirror.replace(output.entries)
+            except MalformedMessage as error:
+                self.log.error("{resource}: {error}", resource=self.resource, error=error)
+                self._do(self._subscriber.ask(whole=True))
+                return
+            if not self._opened.called:
+                self._opened.callback(None)
+            elif changed:
+                for callback in self._callbacks:
+                    callback(changed)
+
+    async def _ask(self, ask: Ask) -> None:
+        mesh = self._mesh
+        if ask.pause:
+            await mesh.pause(0)
+        options: dict[str, Any] = {} if ask.position is None else {"position": ask.position.to_wire()}
+        if self._at_least is not None:
+            options["at_least"] = self._at_least.to_wire()
+        texts: list[str] = []
+        try:
+            wire = await mesh.connection.call(
+                mesh.uris.open, self.resource, self.parameters, on_progress=lambda part: texts.append(part["entries"]), **options
+            )
+            answer = Answer.from_wire({**wire, "entries": join([*texts, wire["entries"]])})
+        except DeltameshError as error:
+            await self._try_again(ask, error)
+            return
+        if ask.number != self._latest:
+            return
+        self._tries = 0
+        self._at_least = None
+        self.follower = wire["follower"]
+        self._do(self._subscriber.answer(ask.number, wire["topic"], answer))
+        if self._subscriber.source == wire["topic"]:
+            await self._subscribe(wire["topic"], wire["gone"])
+
+    async def _try_again(self, ask: Ask, error: DeltameshError) -> None:
+        if not error.retry:
+            self._fail(error)
+            return
+        self._tries += 1
+        await self._mesh.pause(self._tries)
+        if ask.number == self._latest:
+            self._do(self._subscriber.ask())
+
+    def _fail(self, error: DeltameshError) -> None:
+        self.error = error
+        self.close()
+        if self._opened.called:
+            self.log.error("{resource} is closed: {error}", resource=self.resource, error=error)
+        else:
+            self._opened.errback(error)
+
+    def _crashed(self, failure: Any) -> None:
+        self._fail(DeltameshError(f"{self.resource}: {failure.getErrorMessage()}"))
+
+    async def _subscribe(self, topic: str, gone: str) -> None:
+        """Subscribe to the topics of an answer, unless this is done already."""
+        if topic == self._topic:
+            return
+        self._topic = topic
+        follower = self.follower
+        former, self._subscriptions = self._subscriptions, []
+
+        def event(*arguments: Any) -> None:
+            self._expect_event(LONG_SILENCE)
+            try:
+                self._do(self._subscriber.receive(topic, Delta.from_wire(*arguments)))
+            except MalformedMessage as error:
+                self.log.error("{topic}: {error}", topic=topic, error=error)
+                self._do(self._subscriber.ask())
+
+        self._expect_event(GREETING)
+        session = self._mesh.connection.session
+        try:
+            for handler, uri in ((event, topic), (lambda: self._gone(follower), gone)):
+                self._subscriptions.append(await session.subscribe(handler, uri))
+        except TransportLost as error:
+            self.log.debug("not subscribed: {error}", error=error)
+        except WampError as error:
+            self._fail(from_wire(error.error, list(error.args), dict(error.kwargs)))
+        self._unsubscribe(former)
+
+    def _expect_event(self, within: float) -> None:
+        """Ask anew if nothing arrives in time: the follower may have died before this subscribed to its end."""
+        if self._watchdog is not None and self._watchdog.active():
+            self._watchdog.cancel()
+        reactor: Any = self._mesh.connection.reactor
+        self._watchdog = None if self._is_closed else reactor.callLater(within, self._silent)
+
+    def _silent(self) -> None:
+        if self.is_live:
+            self._topic = None
+            self._subscriber.lost()
+            self._do(self._subscriber.connected())
+
+    def _unsubscribe(self, subscriptions: list[Any] | None = None) -> None:
+        if subscriptions is None:
+            subscriptions, self._subscriptions = self._subscriptions, []
+        for subscription in subscriptions:
+            if subscription.active:
+                subscription.unsubscribe().addErrback(lambda failure: self.log.debug("unsubscribe: {f}", f=failure.getErrorMessage()))

@@ -1,0 +1,110 @@
+"""Keeps a follower's mirror of the shared graph current: one subscription, one procedure, the rules of `stream`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from deltamesh.connection import Connection
+from deltamesh.errors import DeltameshError, MalformedMessage, RemoteError
+from deltamesh.instances import Instances
+from deltamesh.stream import Answer, Apply, Ask, Delta, Output, State, Subscriber, join
+from deltamesh.uris import ServiceURIs
+
+PAUSE: Final = 0.5
+"""Pause before asking a leader again that did not answer, or not usefully [s]."""
+
+
+class Mirroring:
+    """Drives a `Subscriber`. `changed()` is called when the mirror has moved, `begun()` when it is that of a new epoch."""
+
+    log = Logger()
+
+    def __init__(
+        self, uris: ServiceURIs, connection: Connection, instances: Instances, changed: Callable[[], None], begun: Callable[[], None]
+    ) -> None:
+        self._uris = uris
+        self._connection = connection
+        self._instances = instances
+        self._changed = changed
+        self._begun = begun
+        self._subscriber = Subscriber()
+        self._live: list[Deferred[None]] = []
+        self._latest = 0  # number of the last ask
+
+    async def begin(self) -> None:
+        """Subscribe, ask, and return when the mirror is current."""
+        await self._connection.session.subscribe(self._event, self._uris.shared)
+        self._do(self._subscriber.connected(self._uris.shared))
+        live: Deferred[None] = Deferred()
+        self._live.append(live)
+        await live
+
+    def lost(self) -> None:
+        """The session is gone; the mirror stays as it is."""
+        self._subscriber.lost()
+        waiting, self._live = self._live, []
+        for each in waiting:
+            each.errback(RemoteError("wamp.error.unavailable", "the connection was lost while waiting for the leader", retry=True))
+
+    def _event(self, *arguments: Any) -> None:
+        try:
+            delta = Delta.from_wire(*arguments)
+        except MalformedMessage as error:
+            self.log.error("{topic}: {error}", topic=self._uris.shared, error=error)
+            self._do(self._subscriber.ask())
+            return
+        self._do(self._subscriber.receive(self._uris.shared, delta))
+
+    def _do(self, outputs: list[Output]) -> None:
+        """Do what the state machine says."""
+        for output in outputs:
+            if isinstance(output, Ask):
+                self._latest = output.number
+                ensureDeferred(self._ask(output)).addErrback(self._crashed)
+                continue
+            try:
+                if isinstance(output, Apply):
+                    self._instances.apply(output.entries, output.position)
+                    self._changed()
+                else:
+                    begins = self._instances.replace(output.entries, output.position)
+                    (self._begun if begins else self._changed)()
+            except MalformedMessage as error:
+                self.log.error("the shared graph cannot be read: {error}", error=error)
+                self._do(self._subscriber.ask(whole=True))
+                return
+        if self._subscriber.state is State.LIVE:
+            waiting, self._live = self._live, []
+            for each in waiting:
+                each.callback(None)
+
+    async def _ask(self, ask: Ask) -> None:
+        if ask.pause:
+            await self._sleep()
+        texts: list[str] = []
+        position = None if ask.position is None else ask.position.to_wire()
+        try:
+            wire = await self._connection.call(self._uris.snapshot, on_progress=lambda part: texts.append(part["entries"]), position=position)
+            answer = Answer.from_wire({**wire, "entries": join([*texts, wire["entries"]])})
+        except DeltameshError as error:
+            self.log.debug("no snapshot: {error}", error=error)
+            await self._sleep()
+            if ask.number == self._latest:
+                self._do(self._subscriber.ask())
+            return
+        self._do(self._subscriber.answer(ask.number, self._uris.shared, answer))
+
+    def _sleep(self) -> Deferred[None]:
+        return deferLater(self._connection.reactor, PAUSE, lambda: None)  # type: ignore[arg-type]
+
+    def _crashed(self, failure: Any) -> None:
+        self.log.failure("mirroring failed", failure)
+        session = self._connection.session
+        if session is not None:
+            session.disconnect()
+
