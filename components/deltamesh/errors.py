@@ -15,6 +15,7 @@ DeltameshError
 ├── NotCaughtUp              (retry) at_least was not reached in time
 ├── TooManyInstances         (retry)
 ├── Leaving                  (retry) this follower is draining
+├── GraphBroken              a fault in the engine itself: start again from the inputs
 ├── ConfigurationError       a definition or setting is wrong: what, where, and what to do
 └── RemoteError              the peer answered an error that is none of the above
 
@@ -162,6 +163,15 @@ class Leaving(DeltameshError):
 
     def __init__(self) -> None:
         super().__init__("this follower is leaving: call again, another one answers")
+
+
+class GraphBroken(DeltameshError):
+    """A revision could not be completed because of a fault in the engine itself; the graph answers nothing any more."""
+
+    uri = PREFIX + "graph_broken"
+
+    def __init__(self, error: str) -> None:
+        super().__init__(f"the graph is broken, start again from its inputs: {error}", error=error)
 
 
 class ConfigurationError(DeltameshError):
