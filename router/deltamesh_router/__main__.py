@@ -1,0 +1,9 @@
+"""`python -m deltamesh_router`: see `start`."""
+
+from __future__ import annotations
+
+import sys
+
+from deltamesh_router.start import main
+
+sys.exit(main(sys.argv[1:]))
