@@ -8,6 +8,13 @@ from typing import Any, Final
 from autobahn.wamp.message import Event
 from autobahn.websocket.protocol import WebSocketProtocol
 from crossbar.router.protocol import WampRawSocketServerProtocol, WampWebSocketServerProtocol
+from twisted.internet import reactor as installed
+from twisted.internet import tcp, unix
+
+reactor: Any = installed
+
+_PLAIN: Final = frozenset({tcp.Server, unix.Server})
+"""Connections without TLS."""
 
 _OPEN: Final = WebSocketProtocol.STATE_OPEN
 
@@ -23,6 +30,11 @@ class EventFrames:
     def __init__(self) -> None:
         self._event: Event | None = None
         self._frames: dict[Any, bytes | None] = {}
+        self._is_quiet = True  # no event has been dispatched in this turn of the reactor
+        self._is_first = False  # the event is the first one of this turn
+
+    def _rest(self) -> None:
+        self._is_quiet = True
 
     def send(self, session: Any, event: Event) -> bool:
         """
@@ -36,6 +48,10 @@ class EventFrames:
         if event is not self._event:
             self._event = event
             self._frames = {}
+            self._is_first = self._is_quiet
+            if self._is_quiet:
+                self._is_quiet = False
+                reactor.callLater(0, self._rest)
         if kind is WampWebSocketServerProtocol:
             if transport.state != _OPEN or transport._session is None or transport._perMessageCompress is not None or transport.send_queue:
                 return False
@@ -61,12 +77,32 @@ class EventFrames:
             return False
         if frame is None:
             return False
-        transport.transport.write(frame)
+        if self._is_first:
+            send_now(transport.transport, frame)
+        else:
+            transport.transport.write(frame)
         size = len(frame)
         serializer._serialized_bytes += size
         serializer._serialized_messages += 1
         serializer._serialized_rated_messages += 1 + size // serializer.RATED_MESSAGE_SIZE
         return True
+
+
+def send_now(connection: Any, frame: bytes) -> None:
+    """
+    Write `frame` without waiting for the reactor to find the socket writable, if nothing waits before it.
+
+    That takes one system call instead of three. What follows in the same turn is better collected: one call for many.
+    """
+    is_waiting = type(connection) not in _PLAIN or connection.dataBuffer or connection._tempDataBuffer
+    if is_waiting or connection.disconnecting or not connection.connected:
+        connection.write(frame)
+        return
+    sent = connection.writeSomeData(frame)
+    if type(sent) is not int or sent < 0:  # lost: the ordinary way finds out and says so
+        connection.write(frame)
+    elif sent < len(frame):
+        connection.write(frame[sent:])
 
 
 def _websocket_frame(transport: WampWebSocketServerProtocol, payload: bytes, is_binary: bool) -> bytes | None:

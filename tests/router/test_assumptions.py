@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import socket
 from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
@@ -21,11 +22,13 @@ from crossbar.router.dealer import Dealer
 from crossbar.router.protocol import WampRawSocketServerProtocol, WampWebSocketServerProtocol
 from crossbar.router.role import RouterRoleStaticAuth
 from crossbar.worker.router import RouterController
+from twisted.internet import tcp
 from twisted.internet.task import Clock
 
+from deltamesh_router import fanout
 from deltamesh_router import router as ours
 from deltamesh_router.debugtext import REPLACEMENTS
-from deltamesh_router.fanout import EventFrames
+from deltamesh_router.fanout import EventFrames, send_now
 from deltamesh_router.personality import Personality, WorkerProcess
 from deltamesh_router.router import Router, RouterFactory
 from deltamesh_router.worker import RouterWorker
@@ -203,3 +206,55 @@ def test_a_role_that_was_dropped_may_nothing_any_more(realm: Router) -> None:
     assert allowed(realm, "known.topic")
     realm.drop_role(realm._roles["reader"])
     assert not allowed(realm, "known.topic")
+
+
+class Reactor:
+    """Remembers who wants to write."""
+
+    def __init__(self) -> None:
+        self.writers: set[Any] = set()
+        self.addWriter = self.writers.add
+        self.removeWriter = self.writers.discard
+        self.addReader = self.removeReader = lambda _: None
+
+
+def test_a_frame_is_sent_at_once_and_in_order() -> None:
+    """What the socket does not take waits, and then everything waits behind it."""
+    here, there = socket.socketpair()
+    with here, there:
+        here.setblocking(False)
+        reactor = Reactor()
+        connection = tcp.Server(here, SimpleNamespace(), ("127.0.0.1", 0), SimpleNamespace(_realPortNumber=0), 0, reactor)
+        connection.connected = 1
+        large = bytes(range(256)) * (1 << 14)
+
+        send_now(connection, b"first")
+        assert (there.recv(100), reactor.writers) == (b"first", set())
+        send_now(connection, large)
+        send_now(connection, b"last")
+        assert reactor.writers == {connection}
+
+        received = b""
+        while len(received) < len(large) + 4:
+            if reactor.writers:
+                connection.doWrite()
+            received += there.recv(1 << 20)
+        assert received == large + b"last"
+        assert reactor.writers == set()
+
+
+def test_only_the_first_event_of_a_turn_is_sent_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that follow are collected, so that one system call takes them all."""
+    at_once: list[bytes] = []
+    clock = Clock()
+    monkeypatch.setattr(fanout, "send_now", lambda _, frame: at_once.append(frame))
+    monkeypatch.setattr(fanout, "reactor", clock)
+    frames, session = EventFrames(), connection(WampRawSocketServerProtocol, Form())
+
+    for publication in range(3):
+        frames.send(session, Event(1, publication))
+    clock.advance(0)
+    frames.send(session, Event(1, 3))
+
+    assert len(at_once) == 2
+    assert len(session._transport.transport.written) == 2 * len(at_once[0])
