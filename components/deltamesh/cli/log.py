@@ -1,0 +1,38 @@
+"""The log of a process: one line for people on stderr, in front of it the name of the component."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final
+
+from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogBeginner
+
+_CHATTY: Final = ("autobahn", "txaio", "twisted", "crossbar", "log_legacy", "stdout", "-")
+"""Whose news are for their developers; their warnings and errors are for everybody."""
+
+
+def begin(name: str, *, only_errors: bool = False) -> None:
+    """Let the log of this process go to stderr, as that of `name`. Call it once."""
+    lowest = LogLevel.error if only_errors else LogLevel.info
+
+    def observe(event: LogEvent) -> None:
+        level = event.get("log_level", LogLevel.info)
+        is_chatty = str(event.get("log_namespace", "-")).split(".")[0] in _CHATTY
+        if level < lowest or (is_chatty and level < LogLevel.warn):
+            return
+        for line in _text(event).splitlines():
+            print(f"{name}: {_mark(level)}{line}", file=sys.stderr, flush=True)
+
+    globalLogBeginner.beginLoggingTo([observe], redirectStandardIO=False)  # type: ignore[list-item]
+
+
+def _mark(level: Any) -> str:
+    if level < LogLevel.warn:
+        return ""
+    return "warning: " if level is LogLevel.warn else "error: "
+
+
+def _text(event: LogEvent) -> str:
+    text = formatEvent(event)
+    failure = event.get("log_failure")
+    return f"{text}\n{failure.getTraceback()}" if failure is not None else text

@@ -1,0 +1,145 @@
+"""The node directory: what `run` needs to know of a router's configuration."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from deltamesh.cli.failure import CommandFailed
+
+CONFIG: Final = "config.json"
+
+
+MAX_SOCKET_PATH: Final = 107
+"""Bytes of the path of a Unix socket, in unix(7) of Linux; elsewhere a few less."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A router that can be started."""
+
+    directory: Path
+    config: str
+    """The name of the configuration file in the directory."""
+    url: str
+    """Where components connect."""
+    realm: str
+    web: str | None
+    """Where people point their browser."""
+    pages: Path | None
+    """The folder that is served there."""
+
+    def check_free(self) -> None:
+        """
+        Try what the router would listen on, for a quick and clear answer; it looks again itself.
+
+        Raises:
+            CommandFailed: another program listens there.
+        """
+        if self.url.startswith("unix:"):
+            path = self.url.removeprefix("unix:")
+            if len(os.fsencode(path)) > MAX_SOCKET_PATH:
+                raise CommandFailed(f"the path {path} is too long for a socket: use a node directory with a shorter one")
+            if _is_answered(path):
+                raise CommandFailed(f"a mesh is running already in {self.directory}: stop it, or name another node directory with --cbdir")
+        if self.web is not None:
+            parts = urlsplit(self.web)
+            try:
+                with socket.create_server((parts.hostname or "", parts.port or 0)):
+                    pass
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise CommandFailed(f"cannot listen on {self.web}: {error.strerror}") from error
+                raise CommandFailed(f"port {parts.port} is taken by another program: stop that, or choose another with --port") from error
+
+    def clean_up(self, *, after_router: bool) -> None:
+        """Remove what `read` has made; and what a router leaves behind when it is killed, if one has run that was ours."""
+        left = [self.directory / self.config] if self.config != CONFIG else []
+        if after_router:
+            left.append(self.directory / "node.pid")
+            if self.url.startswith("unix:"):
+                left.append(Path(self.url.removeprefix("unix:")))
+        for path in left:
+            path.unlink(missing_ok=True)
+
+    def warnings(self) -> list[str]:
+        """Return what will not work, each with what to do."""
+        if self.pages is None or not (self.pages / "package.json").exists() or (self.pages / "node_modules").exists():
+            return []
+        remedy = f"run `npm install --prefix {_short(self.pages)}`, or `make run`"
+        if which("npm") is None:
+            remedy = f"install Node.js 20 or newer (https://nodejs.org), then {remedy}"
+        return [f"web pages will not work, {_short(self.pages)}/node_modules is missing: {remedy}"]
+
+
+def read(directory: Path, port: int | None) -> Node:
+    """
+    Read the configuration of a node. With `port`, write another one beside it that differs in the web port only.
+
+    Raises:
+        CommandFailed: there is none, or it has no transport that components could use.
+    """
+    path = directory / CONFIG
+    try:
+        config = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise CommandFailed(
+            f"there is no {path}: go to the folder that has the node directory {directory.name}, name another one with --cbdir, "
+            "or copy .crossbar from the Deltamesh repository"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise CommandFailed(f"{path} cannot be read: {error}") from error
+    try:
+        node = _node(directory, CONFIG, config, port)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise CommandFailed(f"{path} is not a node configuration: {type(error).__name__}: {error}") from error
+    if port is not None:
+        (directory / node.config).write_text(json.dumps(config, indent=4) + "\n")
+    return node
+
+
+def _node(directory: Path, name: str, config: dict[str, Any], port: int | None) -> Node:
+    """Make sense of `config`; with `port`, set that in it."""
+    routers = [worker for worker in config["workers"] if worker["type"] == "router"]
+    transports = [transport for worker in routers for transport in worker["transports"]]
+    webs = [each for each in transports if each["type"] == "web" and each["endpoint"]["type"] == "tcp"]
+    raws = [each["endpoint"] for each in transports if each["type"] == "rawsocket"]
+    if not raws:
+        raise CommandFailed(f"{directory / name} has no transport of type rawsocket, which components connect to: add one")
+    web: str | None = None
+    pages: Path | None = None
+    if port is not None:
+        if not webs:
+            raise CommandFailed(f"{directory / name} has no transport of type web, so there is nothing that --port could mean")
+        webs[0]["endpoint"]["port"] = port
+        name = f"config-{port}.json"
+    if webs:
+        endpoint, root = webs[0]["endpoint"], webs[0]["paths"].get("/", {})
+        scheme = "https" if "tls" in endpoint else "http"
+        web = f"{scheme}://{endpoint.get('interface') or '127.0.0.1'}:{endpoint['port']}/"
+        pages = (directory / root["directory"]).resolve() if root.get("type") == "static" else None
+    return Node(directory, name, _url(directory, raws[0]), routers[0]["realms"][0]["name"], web, pages)
+
+
+def _url(directory: Path, endpoint: dict[str, Any]) -> str:
+    if endpoint["type"] == "unix":
+        return f"unix:{(directory / os.path.expandvars(endpoint['path'])).absolute()}"
+    return f"rs://{endpoint.get('interface') or '127.0.0.1'}:{endpoint['port']}"
+
+
+def _is_answered(path: str) -> bool:
+    """Whether somebody listens on a Unix socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
+
+
+def _short(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -1,0 +1,78 @@
+"""The options that say where the router is, and what a command does once it is connected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Final, TypeVar
+
+import click
+
+from deltamesh.cli import log, loop
+from deltamesh.cli.failure import CommandFailed
+from deltamesh.connection import DEFAULT_REALM, DEFAULT_URL, Connection
+
+_Result = TypeVar("_Result")
+
+TIMEOUT: Final = 5.0
+"""How long a command waits for a connection, unless told [s]."""
+
+_FORMS: Final = "unix:PATH, ws://host:port/ws or rs://host:port"
+
+
+@dataclass(frozen=True)
+class Router:
+    """Where the router is, and how patient we are."""
+
+    url: str
+    realm: str
+    timeout: float
+
+    def connection(self) -> Connection:
+        """Return a connection, which is not started."""
+        return Connection(self.url, realm=self.realm)
+
+    def ask(self, work: Callable[[Connection], Coroutine[Any, Any, _Result]]) -> _Result:
+        """
+        Connect, and return what `work(connection)` returns.
+
+        Raises:
+            CommandFailed: there was no connection in time.
+        """
+
+        async def asking() -> _Result:
+            connection = self.connection()
+            connection.start()
+            try:
+                try:
+                    await loop.within(self.timeout, connection.joined())
+                except TimeoutError as error:
+                    raise CommandFailed(self.absence(connection)) from error
+                return await work(connection)
+            finally:
+                await connection.stop()
+
+        log.begin("deltamesh", only_errors=True)  # whoever asks gets an answer or an error
+        return loop.run(asking)
+
+    def absence(self, connection: Connection) -> str:
+        """Say that there is no connection, why if that is known, and what to do."""
+        if connection.problem is not None:
+            return f"the router at {self.url} does not take part: {connection.problem}"
+        return f"no router at {self.url}: start one with `deltamesh run …`, or name another one with --router"
+
+
+def router_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that make the `Router` which it gets as its first argument."""
+
+    @click.option("--router", "url", metavar="URL", default=DEFAULT_URL, show_default=True, help=f"{_FORMS}; or set DELTAMESH_ROUTER.")
+    @click.option("--realm", metavar="NAME", default=DEFAULT_REALM, show_default=True, help="WAMP realm; or set DELTAMESH_REALM.")
+    @click.option(
+        "--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, show_default=True, help="Seconds to wait for a connection."
+    )
+    @wraps(command)
+    def with_router(url: str, realm: str, timeout: float, **others: Any) -> Any:
+        return command(Router(url, realm, timeout), **others)
+
+    return with_router
