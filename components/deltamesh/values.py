@@ -2,7 +2,7 @@
 JSON values as the graph keeps them: frozen, with one identity and one total order for keys.
 
 *Rules.* Objects are read-only dictionaries (`Object`), arrays are tuples, numbers are finite.
-A number that is whole is kept as an integer in keys, so that `1` and `1.0` are one key.
+A number that is whole is kept as an integer, so that `1` and `1.0` are one key and one value, as in JavaScript.
 
 *Keys.* Python says `True == 1`, JSON does not. A key that contains a boolean or an object anywhere is therefore
 wrapped as a `WrappedKey`, which compares by its order; every other key stands for itself. `index_key` makes what
@@ -11,7 +11,7 @@ dictionaries are indexed by, `plain_key` what people and functions see.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any, Final, NoReturn, TypeAlias
 
@@ -26,6 +26,7 @@ MAX_DEPTH: Final = 64
 
 _KEY_ATOMS: Final = frozenset({str, int, type(None)})
 _NAMES: Final = frozenset({str})
+_TOO_DEEP: Final = f"nested deeper than {MAX_DEPTH} levels"
 
 
 class NotJSON(ValueError):
@@ -64,79 +65,111 @@ ABSENT: Final = Values()
 
 class Object(dict[str, JSON]):
     """
-    A JSON object that nobody can change. Equal to a dictionary of the same items.
+    A JSON object that nobody can change, made by `freeze`. Equal to a dictionary of the same items.
 
     `{**obj, "name": value}` makes a changed copy.
     """
 
-    __slots__ = ()
+    __slots__ = ("depth",)
+
+    depth: int
+    """Levels of nesting, at least 1."""
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("values in a collection are read-only: copy the object with {**obj, ...} and change the copy")
 
     __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _refuse  # type: ignore[assignment]
 
-    def __reduce__(self) -> tuple[type[Object], tuple[dict[str, JSON]]]:
+    def __reduce__(self) -> tuple[Any, tuple[dict[str, JSON]]]:
         """Copy and pickle by contents: the ordinary way for a dictionary would set item by item."""
-        return (Object, (dict(self),))
+        return (freeze, (dict(self),))
 
 
-_ATOMS: Final = frozenset({str, int, bool, type(None), Object})
-"""Types of which every value is frozen."""
+_ATOMS: Final = frozenset({str, int, bool, type(None)})
+"""Types of which every value is frozen and without depth."""
+
+_OBJECTS: Final = {Object}
 
 
 def freeze(value: object, depth: int = MAX_DEPTH) -> JSON:
     """
-    Return `value` as a frozen JSON value; what is frozen already is returned as it is.
+    Return `value` as a frozen JSON value; objects that are frozen already are returned as they are.
 
     Raises:
         NotJSON: a type without a JSON form, a number that is not finite, a name that is not a string, nesting
             deeper than `depth`.
 
-    Cost: linear in what is not frozen yet.
+    Cost: linear in arrays and in what is not frozen yet.
     """
     kind = type(value)
     if kind in _ATOMS:
         return value
     if kind is float:
-        if not isfinite(value):  # type: ignore[arg-type]
-            raise NotJSON(f"the number {value} has no JSON form")
+        return _number(value)  # type: ignore[arg-type]
+    if depth <= 0 or (kind is Object and value.depth > depth):  # type: ignore[attr-defined]
+        raise NotJSON(_TOO_DEEP)
+    if kind is Object:
         return value
-    if depth <= 0:
-        raise NotJSON(f"nested deeper than {MAX_DEPTH} levels")
     if kind is dict:
         if _ATOMS.issuperset(map(type, value.values())) and _NAMES.issuperset(map(type, value)):  # type: ignore[attr-defined, call-overload]
-            return Object(value)  # type: ignore[call-overload]
-        return _freeze_object(value, depth)  # type: ignore[arg-type]
-    if kind is tuple:
-        if _ATOMS.issuperset(map(type, value)):  # type: ignore[call-overload]
-            return value
+            frozen = Object(value)  # type: ignore[call-overload]
+            frozen.depth = 1
+            return frozen
+        return _object(value, depth)  # type: ignore[arg-type]
+    if kind is tuple and _ATOMS.issuperset(map(type, value)):  # type: ignore[call-overload]
+        return value
+    if kind is tuple or kind is list:
         return tuple([freeze(item, depth - 1) for item in value])  # type: ignore[attr-defined]
-    if kind is list:
-        return tuple([freeze(item, depth - 1) for item in value])  # type: ignore[attr-defined]
-    return _freeze_unusual(value, depth)
+    return _unusual(value, depth)
 
 
-def _freeze_object(value: Mapping[Any, object], depth: int) -> Object:
-    items: dict[str, JSON] = {}
-    for name, item in value.items():
-        if type(name) is not str:
-            raise NotJSON(f"the name {name!r} of an object's member is not a string")
-        items[name] = freeze(item, depth - 1)
-    return Object(items)
+def _number(value: float) -> int | float:
+    if value.is_integer():  # so minus zero is zero
+        return int(value)
+    if not isfinite(value):
+        raise NotJSON(f"the number {value} has no JSON form")
+    return value
 
 
-def _freeze_unusual(value: object, depth: int) -> JSON:
-    """Subclasses and foreign mappings, such as enumerations or named tuples, by the JSON type that they are."""
+def _object(value: Mapping[Any, object], depth: int) -> Object:
+    """Freeze an object with members that are not all atoms, or with unusual names."""
+    if not _NAMES.issuperset(map(type, value)):
+        value = {_name(name): item for name, item in value.items()}
+    others = [item for item in value.values() if type(item) not in _ATOMS]
+    if {*map(type, others)} != _OBJECTS:
+        value = {name: freeze(item, depth - 1) for name, item in value.items()}
+        others = list(value.values())
+    frozen = Object(value)
+    frozen.depth = 1 + max(map(_depth, others), default=0)
+    if frozen.depth > depth:
+        raise NotJSON(_TOO_DEEP)
+    return frozen
+
+
+def _depth(value: JSON) -> int:
+    kind = type(value)
+    if kind is Object:
+        return int(value.depth)
+    return 1 + max(map(_depth, value), default=0) if kind is tuple else 0
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str):
+        raise NotJSON(f"the name {name!r:.80} of an object's member is not a string")
+    return str.__str__(name)
+
+
+def _unusual(value: object, depth: int) -> JSON:
+    """Subclasses and foreign sequences and mappings, such as enumerations, named tuples or `Values`, by the JSON type that they are."""
     if isinstance(value, str):
-        return str(value)
+        return str.__str__(value)  # str() of an enumeration may be its name
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
-        return freeze(float(value), depth)
+        return _number(float(value))
     if isinstance(value, Mapping):
-        return _freeze_object(value, depth)
-    if isinstance(value, list | tuple):
+        return _object(dict(value), depth)
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
         return tuple([freeze(item, depth - 1) for item in value])
     raise NotJSON(f"{type(value).__name__} has no JSON form: {value!r:.80}")
 
@@ -175,25 +208,13 @@ def index_key(key: object) -> IndexKey:
         return key
     if (kind is tuple or kind is list) and _KEY_ATOMS.issuperset(map(type, key)):  # type: ignore[call-overload]
         return key if kind is tuple else tuple(key)  # type: ignore[arg-type]
-    frozen = _whole(freeze(key))
+    frozen = freeze(key)
     return WrappedKey(frozen) if _is_ambiguous(frozen) else frozen
 
 
 def plain_key(key: IndexKey) -> JSON:
     """Return the JSON key that `index_key` was given."""
     return key.plain if type(key) is WrappedKey else key
-
-
-def _whole(value: JSON) -> JSON:
-    """Return `value` with whole numbers as integers, at every level."""
-    kind = type(value)
-    if kind is float:
-        return int(value) if value.is_integer() else value
-    if kind is tuple:
-        return tuple([_whole(item) for item in value])
-    if kind is Object:
-        return Object({name: _whole(item) for name, item in value.items()})
-    return value
 
 
 def _is_ambiguous(value: JSON) -> bool:
@@ -245,4 +266,4 @@ def _same_kinds(a: JSON, b: JSON) -> bool:
         return all(map(_same_kinds, a, b))
     if kind is Object or kind is dict:
         return all([_same_kinds(item, b[name]) for name, item in a.items()])
-    return (kind is bool) == (type(b) is bool)
+    return kind is type(b)

@@ -6,12 +6,15 @@ A *collection* maps keys to non-empty sequences of values, all JSON. An `Input` 
 tells what changed in the collections that are watched.
 """
 
+from deltamesh.graph.audit import Difference
 from deltamesh.graph.collection import Collection, Description, Input, Lazy, lazy
+from deltamesh.graph.explain import Explanation
 from deltamesh.graph.failure import CycleError, Failure
-from deltamesh.graph.graph import Commit, Graph, GraphBroken, OnError, Writes
+from deltamesh.graph.graph import Commit, Graph, OnError
 from deltamesh.graph.order import TOP, in_order
 from deltamesh.graph.reducer import Count, Max, Min, Reducer, Sum
 from deltamesh.graph.watch import Entry, Watch
+from deltamesh.graph.writes import Writes
 
 __all__ = [
     "TOP",
@@ -20,10 +23,11 @@ __all__ = [
     "Count",
     "CycleError",
     "Description",
+    "Difference",
     "Entry",
+    "Explanation",
     "Failure",
     "Graph",
-    "GraphBroken",
     "Input",
     "Lazy",
     "Max",

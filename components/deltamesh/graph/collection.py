@@ -45,6 +45,10 @@ class Description:
         """Return a short readable form, as in `posts.map(ranked)`."""
         raise AssertionError("every description has a label")
 
+    def operator(self) -> str:
+        """Return the name of the operator: "input", "map", "reduce", …"""
+        return type(self).__name__.lower()
+
     def __repr__(self) -> str:
         return f"<{self.label()}>"
 
@@ -75,7 +79,11 @@ class Collection(Description):
         return Reduce(Map(self, mapper, extra), reducer)
 
     def slice(self, start: Any = None, end: Any = TOP) -> Slices:
-        """Keep the keys from `start` to `end`, both included. null, the default, is before all keys."""
+        """
+        Keep the keys from `start` to `end`, both included.
+
+        null, the default, is before all keys. `TOP` is after all keys, and as a part of an array after all parts.
+        """
         return Slices(self, ((_bound(start), _bound(end)),))
 
     def slices(self, *ranges: Range) -> Slices:
@@ -84,10 +92,7 @@ class Collection(Description):
 
     def prefix(self, *parts: Any) -> Slices:
         """Keep the array keys that begin with `parts`."""
-        start = _bound(list(parts))
-        if type(start) is not tuple:
-            raise ValueError("the parts of a prefix are null, numbers, strings or arrays of these")
-        return Slices(self, ((start, (*start, TOP)),))
+        return self.slice(parts, (*parts, TOP))
 
     def take(self, limit: int) -> Take:
         """Keep the first `limit` keys (at least 0) in the order of keys."""
@@ -103,10 +108,15 @@ class Collection(Description):
 
 
 def _bound(key: Any) -> Any:
-    return key if isinstance(key, Top) else index_key(key)
+    if isinstance(key, Top):
+        return key
+    if isinstance(key, list | tuple) and TOP in key:
+        return tuple([_bound(part) for part in key])
+    return index_key(key)
 
 
-def _name(function: Any) -> str:
+def function_name(function: Any) -> str:
+    """Return the name that labels show for a function of the application."""
     return getattr(function, "__name__", None) or type(function).__name__
 
 
@@ -155,7 +165,7 @@ class Map(_Applied, Collection):
         super().__init__((source,), mapper, extra)
 
     def label(self) -> str:
-        return f"{self.source.label()}.map({_name(self.function)})"
+        return f"{self.source.label()}.map({function_name(self.function)})"
 
 
 class Lazy(_Applied):
@@ -172,7 +182,7 @@ class Lazy(_Applied):
         super().__init__((), function, extra)
 
     def label(self) -> str:
-        return f"lazy({_name(self.function)})"
+        return f"lazy({function_name(self.function)})"
 
 
 def lazy(function: Callable[..., Iterable[Any]], *extra: Any) -> Lazy:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deltamesh.graph.collection import Description
-from deltamesh.graph.failure import Failure, describe
 from deltamesh.graph.lookup import Lookup
 from deltamesh.graph.node import Node, StoredNode
-from deltamesh.values import IndexKey, plain_key
+from deltamesh.values import IndexKey
 
 if TYPE_CHECKING:
     from deltamesh.graph.collection import Lazy, Map
@@ -25,18 +24,12 @@ class ComputedNode(StoredNode):
     ) -> None:
         super().__init__(graph, number, description, sources, follows)
         self.function = description.function
-        self.lookups = [Lookup(node) for node in read]
-        remaining = iter(self.lookups)
-        self.arguments: list[Any] = [next(remaining) if isinstance(item, Description) else item for item in description.extra]
-        self.reread: set[IndexKey] = set()
-        """Keys whose reads have changed; filled by the nodes that were read."""
-
-    def fail(self, key: IndexKey, error: Exception) -> None:
-        """List `key` as failed. Its reads stay tracked: a change of them is the occasion to try again."""
-        failure = Failure(self.description.label(), plain_key(key), describe(error))
-        self.failures[key] = failure
-        self.num_failed += 1
-        self.graph.new_failures.append(failure)
+        by_node = {node: Lookup(node) for node in read}  # a collection may be given twice
+        self.lookups = list(by_node.values())
+        remaining = iter(read)
+        self.arguments: list[Any] = [by_node[next(remaining)] if isinstance(item, Description) else item for item in description.extra]
+        self.reread: dict[IndexKey, None] = {}
+        """Keys whose reads have changed, an ordered set; filled by the nodes that were read."""
 
     def forget(self, key: IndexKey) -> None:
         """Drop what is known about a key that is not computed any more."""

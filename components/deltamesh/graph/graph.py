@@ -12,31 +12,33 @@ the first rule restores everything else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any, Final, Literal, TypeAlias
 
-from deltamesh.errors import DeltameshError, InvalidTransaction, Rejected, UnknownName
+from deltamesh.errors import GraphBroken, Rejected, UnknownName
 from deltamesh.graph import collection as descriptions
+from deltamesh.graph.audit import Difference, audit
 from deltamesh.graph.collection import Collection, Description, Input
+from deltamesh.graph.explain import Explanation, explain
 from deltamesh.graph.failure import Failure, describe
 from deltamesh.graph.input import InputNode
-from deltamesh.graph.lazy import LazyNode
+from deltamesh.graph.invariants import check_invariants
+from deltamesh.graph.lazy_node import LazyNode
 from deltamesh.graph.map import MapNode
 from deltamesh.graph.merge import MergeNode
 from deltamesh.graph.node import NOTHING, Node
+from deltamesh.graph.recursion import Recursion
 from deltamesh.graph.reduce import ReduceNode
 from deltamesh.graph.size import SizeNode
 from deltamesh.graph.slices import SlicesNode
 from deltamesh.graph.take import TakeNode
 from deltamesh.graph.watch import Entry, Watch, delta_of
-from deltamesh.values import ABSENT, IndexKey, NotJSON, Values, freeze, index_key
+from deltamesh.graph.writes import Writes, frozen_changes
+from deltamesh.values import IndexKey, Values, index_key, order_of
 
 OnError: TypeAlias = Literal["skip", "reject"]
-
-Writes: TypeAlias = Mapping[str, Iterable[tuple[Any, Iterable[Any]]]]
-"""By input: keys with their new values; none remove the key, and of a key given twice the last counts."""
 
 _NODES: Final[dict[type[Description], Any]] = {
     descriptions.Input: InputNode,
@@ -50,14 +52,7 @@ _NODES: Final[dict[type[Description], Any]] = {
 }
 
 
-class GraphBroken(DeltameshError):
-    """A revision could not be completed because of a fault in the engine itself; the graph answers nothing any more."""
-
-    def __init__(self, error: str) -> None:
-        super().__init__(f"the graph is broken, start again from its inputs: {error}", error=error)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Commit:
     """What one write did."""
 
@@ -75,11 +70,16 @@ class Graph:
         self.revision = 0
         """The number of the last write, or what the caller of `write` says it is."""
         self.on_error: OnError = on_error
-        self.new_failures: list[Failure] = []  # of the write in progress
+        self.failed: list[tuple[Node, IndexKey]] = []
+        """What has raised in the write in progress. Filled by nodes."""
+        self.to_sweep: list[LazyNode] = []
+        """Nodes that may keep what nobody reads. Filled by nodes."""
+        self.recursion = Recursion()
         self._nodes: dict[Description, Node] = {}
         self._inputs: dict[str, InputNode] = {}
         self._queue: list[tuple[int, Node]] = []
         self._num_made = 0
+        self._is_busy = False  # functions of the application may be running
         self._broken: str | None = None
         for name in inputs:
             node = self._make(Input(name), [])
@@ -101,25 +101,27 @@ class Graph:
 
         In each case nothing has changed.
         """
-        self._check()
-        prepared = [(self._input(name), _frozen(name, entries)) for name, entries in writes.items()]
-        former = [(node, {key: node.entries.get(key, ABSENT) for key in entries}) for node, entries in prepared] if self.on_error == "reject" else []
+        self.check()
+        prepared = [(self._input(name), frozen_changes(name, entries)) for name, entries in writes.items()]
+        former = [(node, node.former(entries)) for node, entries in prepared] if self.on_error == "reject" else None
+        self._is_busy = True
         try:
             deltas = self._apply(prepared)
-            failures, self.new_failures = self.new_failures, []
-            if failures and former:
-                self._apply(former)  # type: ignore[arg-type]
-                self.new_failures = []
+            failures = self._new_failures() if self.failed else []
+            if failures and former is not None:
+                self._apply(former)
         except BaseException as error:
             self._broken = describe(error)
             raise
-        if failures and former:
+        finally:
+            self._is_busy = False
+            self.failed = []
+        if failures and former is not None:
             raise Rejected(failures[0].node, failures[0].key, failures[0].error)
         self.revision = self.revision + 1 if revision is None else revision
         return Commit(self.revision, deltas, failures)
 
     def _apply(self, prepared: list[tuple[InputNode, dict[IndexKey, Values]]]) -> dict[Watch, list[Entry]]:
-        self.new_failures = []
         visited: list[Node] = []
         for source, entries in prepared:
             source.write(entries)
@@ -142,7 +144,18 @@ class Graph:
                     deltas[watch] = delta
         for node in visited:
             node.changes = NOTHING
+        if self.to_sweep:
+            self._sweep()
         return deltas
+
+    def _sweep(self) -> None:
+        while self.to_sweep:
+            self.to_sweep.pop().sweep()
+
+    def _new_failures(self) -> list[Failure]:
+        """Return what has raised and has not been dropped since, sources first."""
+        failing = {(node.number, key): node.failures[key] for node, key in self.failed if key in node.failures}
+        return [failing[place] for place in sorted(failing, key=lambda place: (place[0], order_of(place[1])))]
 
     def enqueue(self, node: Node) -> None:
         """Let the write in progress visit `node`, which is not queued. For nodes only."""
@@ -158,15 +171,26 @@ class Graph:
         Raises:
             UnknownName: it is derived from an input that this graph does not have.
         """
-        self._check()
+        self.check()
         if not isinstance(collection, Collection):
             raise TypeError(f"a collection is expected, not {collection!r:.80}")
-        return Watch(self, collection, self._node_for(collection))
+        self._check_inputs(collection)
+        self._is_busy = True
+        try:
+            node = self._node_for(collection)
+        except BaseException as error:
+            self._broken = describe(error)
+            raise
+        finally:
+            self._is_busy = False
+            self.failed = []
+        self._sweep()
+        return Watch(self, collection, node)
 
     def values_of(self, name: str, key: Any) -> Values:
         """Return the values of a key of an input, none if it is not there."""
-        found = self._input(name).entries.get(index_key(key), ABSENT)
-        return found  # type: ignore[return-value]
+        self.check()
+        return self._input(name).values_of(index_key(key))  # type: ignore[return-value]
 
     def keys_of(self, name: str) -> list[IndexKey]:
         """Return the keys of an input, in any order, as dictionaries are indexed by."""
@@ -191,6 +215,32 @@ class Graph:
             for node in self.nodes()
         }
 
+    def explain(self, collection: Collection, key: Any) -> Explanation:
+        """
+        Tell which entries an entry of `collection` was made from, down to the inputs.
+
+        Raises:
+            UnknownName: the collection is derived from an input that this graph does not have.
+        """
+        watch = self.watch(collection)
+        try:
+            return explain(self._nodes[collection], index_key(key))
+        finally:
+            watch.close()
+
+    def audit(self) -> list[Difference]:
+        """Work out everything again from the inputs, and return what differs from what the graph shows: nothing, if it is right."""
+        self.check()
+        self._is_busy = True
+        try:
+            return audit(self)
+        finally:
+            self._is_busy = False
+
+    def check_invariants(self) -> None:
+        """Check everything that must hold between two writes, for tests: raises `AssertionError`."""
+        check_invariants(self)
+
     # Making and freeing nodes
 
     def retain(self, node: Node) -> None:
@@ -207,13 +257,19 @@ class Graph:
                 node.close()
                 del self._nodes[node.description]
                 waiting.extend(node.sources)
+        self._sweep()
+
+    def _check_inputs(self, description: Description) -> None:
+        if isinstance(description, Input):
+            self._input(description.name)
+        elif description not in self._nodes:
+            for source in description.sources:
+                self._check_inputs(source)
 
     def _node_for(self, description: Description) -> Node:
         known = self._nodes.get(description)
         if known is not None:
             return known
-        if isinstance(description, Input):
-            raise UnknownName("input", description.name, list(self._inputs))
         return self._make(description, [self._node_for(source) for source in description.sources])
 
     def _make(self, description: Description, sources: list[Node]) -> Node:
@@ -231,21 +287,24 @@ class Graph:
             raise UnknownName("input", name, list(self._inputs))
         return node
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """
+        Check that the graph can answer: a revision is complete, and none has failed.
+
+        Raises:
+            GraphBroken: an earlier write met a fault in the engine.
+            RuntimeError: as `check_idle`.
+        """
+        self.check_idle()
         if self._broken is not None:
             raise GraphBroken(self._broken)
-        if self._queue:
-            raise RuntimeError("a function of the graph must not write to it or watch it")
 
+    def check_idle(self) -> None:
+        """
+        Check that nothing is being computed.
 
-def _frozen(name: str, entries: Iterable[tuple[Any, Iterable[Any]]]) -> dict[IndexKey, Values]:
-    frozen: dict[IndexKey, Values] = {}
-    for key, values in entries:
-        kind = type(values)
-        if kind is not list and kind is not tuple and kind is not Values:
-            raise InvalidTransaction(f"the values of a key are an array, not {values!r:.80}", place=f"{name}, key {key!r:.80}")
-        try:
-            frozen[index_key(key)] = Values([freeze(value) for value in values])
-        except NotJSON as error:
-            raise InvalidTransaction(str(error), place=f"{name}, key {key!r:.80}") from error
-    return frozen
+        Raises:
+            RuntimeError: a function of the graph asks, which must read through its arguments only.
+        """
+        if self._is_busy:
+            raise RuntimeError("a function of the graph must neither change it nor read it, except through its arguments")

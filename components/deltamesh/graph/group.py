@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
 from deltamesh.graph.order import in_order
-from deltamesh.values import IndexKey, NotOne, Values
+from deltamesh.values import ABSENT, IndexKey, NotOne, Values
 
 
 class Group(Sequence[Any]):
@@ -19,14 +19,14 @@ class Group(Sequence[Any]):
     __slots__ = ("_values", "parts", "size")
 
     def __init__(self) -> None:
-        self.parts: dict[IndexKey, tuple[Any, ...]] = {}
+        self.parts: dict[IndexKey, Values] = {}
         self.size = 0
         self._values: Values | None = None
 
-    def put(self, source: IndexKey, values: tuple[Any, ...]) -> None:
+    def put(self, source: IndexKey, values: Values) -> None:
         """Set what `source` contributes; no values take it out."""
         self._values = None
-        self.size += len(values) - len(self.parts.get(source, ()))
+        self.size += len(values) - len(self.parts.get(source, ABSENT))
         if values:
             self.parts[source] = values
         else:

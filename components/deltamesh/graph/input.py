@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deltamesh.graph.node import NOTHING, Node, StoredNode
+from deltamesh.graph.node import NOTHING, Change, Node, StoredNode
 from deltamesh.values import ABSENT, IndexKey, Values, same
 
 if TYPE_CHECKING:
@@ -28,12 +28,23 @@ class InputNode(StoredNode):
 
     def write(self, entries: dict[IndexKey, Values]) -> None:
         """Set the values of some keys, and leave in `changes` those that really differ."""
-        current = self.entries
-        changes = {}
+        current, order = self.entries, self.order
+        changes: dict[IndexKey, Change] = {}
         for key, values in entries.items():
-            before: Values = current.get(key, ABSENT)  # type: ignore[assignment]
-            if before == values and same(before, values):
+            before = current.get(key, ABSENT)
+            if same(before, values):
                 continue
-            changes[key] = (before, values)
-            self.put(key, values)
+            changes[key] = (before, values)  # type: ignore[assignment]
+            if values:
+                current[key] = values
+                if order is not None and not before:
+                    order.add(key)
+            else:
+                del current[key]
+                if order is not None:
+                    order.remove(key)
         self.changes = changes or NOTHING
+
+    def former(self, entries: dict[IndexKey, Values]) -> dict[IndexKey, Values]:
+        """Return what takes a write of `entries` back."""
+        return {key: self.entries.get(key, ABSENT) for key in entries}  # type: ignore[misc]

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from deltamesh.graph.computed import ComputedNode
 from deltamesh.graph.group import Group
 from deltamesh.graph.node import NOTHING, Change, Node
-from deltamesh.values import IndexKey, Values, freeze, index_key, plain_key, same
+from deltamesh.values import ABSENT, IndexKey, Values, freeze, index_key, order_of, plain_key, same
 
 if TYPE_CHECKING:
     from deltamesh.graph.collection import Map
     from deltamesh.graph.graph import Graph
 
-_Part = tuple[IndexKey, tuple[Any, ...]]  # a source key and the values that it contributed
-_Touched = dict[IndexKey, tuple[list[_Part], list[_Part]]]  # by key: parts that went and came
+Made: TypeAlias = tuple[Any, ...]
+"""What one source key makes: key, values, key, values, …, each key once."""
+
+_Moves: TypeAlias = dict[IndexKey, list[tuple[IndexKey, Values, Values]]]
+"""By key: the source keys that contribute something else than before, what went and what came."""
 
 
 class MapNode(ComputedNode):
     """
-    Keeps, for each source key, the pairs that it made, so that they can be taken back.
+    Keeps what each source key has made, so that it can be taken back.
 
-    The values of a key are a `Group` while several source keys contribute to it, and plain values of one otherwise.
+    The values of a key are a `Group` while several source keys contribute to it, and otherwise the very object that
+    its one contributor has in `made`.
     """
 
     __slots__ = ("made", "owners", "source")
@@ -30,8 +34,7 @@ class MapNode(ComputedNode):
     def __init__(self, graph: Graph, number: int, description: Map, sources: list[Node]) -> None:
         super().__init__(graph, number, description, sources, sources[:1], sources[1:])
         self.source = sources[0]
-        self.made: dict[IndexKey, tuple[Any, ...]] = {}
-        """By source key: key, value, key, value, …"""
+        self.made: dict[IndexKey, Made] = {}
         self.owners: dict[IndexKey, IndexKey] = {}
         """By key with one contributor: that source key, left out where both are equal."""
 
@@ -40,22 +43,22 @@ class MapNode(ComputedNode):
         self.changes = NOTHING
 
     def settle(self) -> None:
-        changed = self.source.changes
-        if self.reread:
-            reread, self.reread = self.reread, set()
-            self._update(changed.keys() | reread if changed else reread)
+        reread, changed = self.reread, self.source.changes
+        if reread:
+            self.reread = {}
+            self._update({**reread, **changed} if changed else reread)
         else:
             self._update(changed)
 
     def _update(self, keys: Iterable[IndexKey]) -> None:
-        source_values, made = self.source.values_of, self.made
-        touched: _Touched = {}
+        get, made = self.source.get, self.made
+        moves: _Moves = {}
         for key in keys:
             before = made.get(key, ())
-            values = source_values(key)
+            values = get(key)
             if values:
                 after = self._compute(key, values)
-                if before == after and same(before, after):
+                if same(before, after):
                     self.num_unchanged += 1
                     continue
             else:
@@ -65,128 +68,121 @@ class MapNode(ComputedNode):
                 made[key] = after
             elif before:
                 del made[key]
-            self._replace(key, before, after, touched)
-        self.changes = self._changes(touched) if touched else NOTHING
+            else:
+                continue
+            self._replace(key, before, after, moves)
+        self.changes = self._changes(moves) if moves else NOTHING
 
-    def _compute(self, key: IndexKey, values: Any) -> tuple[Any, ...]:
-        """Return the pairs for one source key as key, value, key, value, …; none if the mapper raises."""
+    def _compute(self, key: IndexKey, values: Any) -> Made:
+        """Return what a source key makes; nothing if the mapper raises."""
         self.num_recomputed += 1
-        lookups = self.lookups
-        for lookup in lookups:
-            lookup.begin()
-        made: list[Any] = []
+        pairs: list[Any] = []
         try:
-            pairs = self.function(plain_key(key), values, *self.arguments)
-            if pairs is None:
+            found = self.function(plain_key(key), values, *self.arguments)
+            if found is None:
                 raise TypeError("a mapper returns or yields (key, value) pairs; this one returned nothing")
-            for pair in pairs:
+            for pair in found:
                 if type(pair) is not tuple or len(pair) != 2:
                     raise TypeError(f"a mapper yields (key, value) pairs, not {pair!r:.80}")
                 out, value = pair
                 kind = type(out)
-                made.append(out if kind is int or kind is str else index_key(out))
-                made.append(freeze(value))
+                pairs.append(out if kind is int or kind is str else index_key(out))
+                pairs.append(freeze(value))
         except Exception as error:  # an application's function may raise anything; it is listed as failed
-            made = []
+            pairs = []
             self.fail(key, error)
         else:
             if self.failures:
                 self.failures.pop(key, None)
-        for lookup in lookups:
+        for lookup in self.lookups:
             lookup.commit(self, key)
-        return tuple(made)
+        if len(pairs) == 2:
+            return (pairs[0], Values((pairs[1],)))
+        return _by_key(pairs) if pairs else ()
 
-    def _replace(self, source: IndexKey, before: tuple[Any, ...], after: tuple[Any, ...], touched: _Touched) -> None:
-        """Take back what `source` had made and put in what it made now."""
-        if len(before) <= 2 and len(after) <= 2:  # at most one pair each, as nearly always
-            if not before:
-                self._move(after[0], source, (), after[1:], touched)
-            elif not after:
-                self._move(before[0], source, before[1:], (), touched)
-            elif before[0] == after[0]:
-                self._move(before[0], source, before[1:], after[1:], touched)
-            else:
-                self._move(before[0], source, before[1:], (), touched)
-                self._move(after[0], source, (), after[1:], touched)
+    def _replace(self, source: IndexKey, before: Made, after: Made, moves: _Moves) -> None:
+        """Take back what `source` had made and put in what it has made now."""
+        if len(before) <= 2 and len(after) <= 2 and (not before or not after or before[0] != after[0]):
+            if before:
+                self._move(before[0], source, before[1], ABSENT, moves)
+            if after:
+                self._move(after[0], source, ABSENT, after[1], moves)
             return
-        went, came = _by_key(before), _by_key(after)
-        for key in {**went, **came}:
-            old, new = went.get(key, ()), came.get(key, ())
-            if old != new or not same(old, new):
-                self._move(key, source, old, new, touched)
+        old = dict(zip(before[::2], before[1::2], strict=True))
+        new = dict(zip(after[::2], after[1::2], strict=True))
+        for key in {**old, **new}:
+            self._move(key, source, old.get(key, ABSENT), new.get(key, ABSENT), moves)
 
-    def _move(self, key: IndexKey, source: IndexKey, went: tuple[Any, ...], came: tuple[Any, ...], touched: _Touched) -> None:
-        """Let `source` contribute to `key` the values that `came` instead of those that `went`, and note it."""
-        self._contribute(key, source, came)
-        record = touched.get(key)
-        if record is None:
-            touched[key] = ([(source, went)] if went else [], [(source, came)] if came else [])
-            return
-        if went:
-            record[0].append((source, went))
-        if came:
-            record[1].append((source, came))
-
-    def _contribute(self, key: IndexKey, source: IndexKey, values: tuple[Any, ...]) -> None:
-        """Set what `source` contributes to `key`; no values take it out."""
-        current = self.entries.get(key)
+    def _move(self, key: IndexKey, source: IndexKey, went: Values, came: Values, moves: _Moves) -> None:
+        """Let `source` contribute `came` to `key` instead of `went`. One of these may be none."""
+        entries = self.entries
+        current = entries.get(key)
         if current is None:
+            entries[key] = came
             if source != key:
                 self.owners[key] = source
-            self.put(key, Values(values))
+            if self.order is not None:
+                self.order.add(key)
+        elif current is went:
+            if came:
+                entries[key] = came
+            else:
+                del entries[key]
+                self.owners.pop(key, None)
+                if self.order is not None:
+                    self.order.remove(key)
         elif type(current) is Group:
-            current.put(source, values)
+            current.put(source, came)
             if len(current.parts) == 1:
                 ((owner, rest),) = current.parts.items()
+                entries[key] = rest
                 if owner != key:
                     self.owners[key] = owner
-                self.entries[key] = Values(rest)
-        elif (owner := self.owners.get(key, key)) == source:
-            if not values:
-                self.owners.pop(key, None)
-            self.put(key, Values(values))
         else:
-            group = Group()
-            group.put(owner, current)  # type: ignore[arg-type]
-            group.put(source, values)
-            self.owners.pop(key, None)
-            self.entries[key] = group
+            entries[key] = group = Group()
+            group.put(self.owners.pop(key, key), current)  # type: ignore[arg-type]
+            group.put(source, came)
+        if key in moves:
+            moves[key].append((source, went, came))
+        else:
+            moves[key] = [(source, went, came)]
 
-    def _changes(self, touched: _Touched) -> dict[IndexKey, Change]:
+    def _changes(self, moves: _Moves) -> dict[IndexKey, Change]:
         changes: dict[IndexKey, Change] = {}
-        for key, (went, came) in touched.items():
-            if len(went) <= 1 and len(came) <= 1 and (not went or not came or went[0][0] == came[0][0]):
-                changes[key] = (went[0][1] if went else (), came[0][1] if came else ())
+        for key, moved in moves.items():
+            if len(moved) == 1:
+                _, went, came = moved[0]
+                if not same(went, came):
+                    changes[key] = (went, came)
                 continue
-            old = tuple([value for _, values in went for value in values])
-            new = tuple([value for _, values in came for value in values])
-            if len(old) != len(new) or not self._is_as_before(key, went, came):
+            old = tuple([value for _, went, _ in moved for value in went])
+            new = tuple([value for _, _, came in moved for value in came])
+            # only what consists of the same values can be the same as a whole, which is costly to find out
+            if sorted(map(order_of, old)) != sorted(map(order_of, new)) or not same(self._before(key, moved), Values(self.values_of(key))):
                 changes[key] = (old, new)
         return changes or NOTHING
 
-    def _is_as_before(self, key: IndexKey, went: list[_Part], came: list[_Part]) -> bool:
-        """Whether other sources contribute now what others did before, so that the values are the same."""
+    def _before(self, key: IndexKey, moved: list[tuple[IndexKey, Values, Values]]) -> Values:
+        """Return the values of a key before some moves, in order."""
         before = Group()
         for source, values in self.parts_of(key).items():
             before.put(source, values)
-        for source, _ in came:
-            before.put(source, ())
-        for source, values in went:
-            before.put(source, values)
-        return same(before.values(), Values(self.values_of(key)))
+        for source, went, _ in moved:
+            before.put(source, went)
+        return before.values()
 
-    def parts_of(self, key: IndexKey) -> dict[IndexKey, tuple[Any, ...]]:
+    def parts_of(self, key: IndexKey) -> dict[IndexKey, Values]:
         """Return the values of a key by the source key that contributes them."""
         current = self.entries.get(key)
         if current is None:
             return {}
         if type(current) is Group:
             return current.parts
-        return {self.owners.get(key, key): tuple(current)}
+        return {self.owners.get(key, key): current}  # type: ignore[dict-item]
 
 
-def _by_key(made: tuple[Any, ...]) -> dict[IndexKey, tuple[Any, ...]]:
+def _by_key(pairs: list[Any]) -> Made:
     found: dict[IndexKey, list[Any]] = {}
-    for index in range(0, len(made), 2):
-        found.setdefault(made[index], []).append(made[index + 1])
-    return {key: tuple(values) for key, values in found.items()}
+    for index in range(0, len(pairs), 2):
+        found.setdefault(pairs[index], []).append(pairs[index + 1])
+    return tuple([item for key, values in found.items() for item in (key, Values(values))])

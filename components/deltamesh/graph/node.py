@@ -16,16 +16,16 @@ names only those concerned, so that a reducer's work does not grow with the numb
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from deltamesh.graph.order import TOP, Order, first_of, is_before
+from deltamesh.graph.failure import Failure, describe
+from deltamesh.graph.order import Order, first_of
 from deltamesh.graph.ranges import Ranges
-from deltamesh.values import ABSENT, IndexKey, Values
+from deltamesh.values import ABSENT, IndexKey, Values, plain_key, same
 
 if TYPE_CHECKING:
     from deltamesh.graph.collection import Description
-    from deltamesh.graph.failure import Failure
     from deltamesh.graph.graph import Graph
     from deltamesh.graph.group import Group
     from deltamesh.graph.watch import Watch
@@ -53,6 +53,7 @@ class Node:
         "failures",
         "graph",
         "is_queued",
+        "known_size",
         "num_failed",
         "num_recomputed",
         "num_unchanged",
@@ -78,6 +79,8 @@ class Node:
         self.slices: Ranges[Any] | None = None  # made for the first slice
         self.takes: list[Any] = []  # take nodes, the longest first
         self.readers: dict[Any, Reader | set[Reader]] = {}
+        self.known_size = 0
+        """The number of keys at the last revision, if somebody has asked for it (reads `SIZE`)."""
         self.watches: list[Watch] = []
         self.failures: dict[IndexKey, Failure] = {}
         self.num_recomputed = 0
@@ -89,12 +92,15 @@ class Node:
 
     # What readers of a node call
 
+    get: Callable[[IndexKey], Values | Group | None]
+    """Return the values of a key; None or none if it is not there."""
+
     def values_of(self, key: IndexKey) -> Values | Group:
         """Return the values of `key`, `ABSENT` if it is not there."""
-        raise AssertionError("every node has values")
+        return self.get(key) or ABSENT
 
     def __contains__(self, key: object) -> bool:
-        return bool(self.values_of(key))
+        return bool(self.get(key))
 
     def __len__(self) -> int:
         raise AssertionError("every node but a lazy one has a size")
@@ -119,7 +125,7 @@ class Node:
         values = list(self.values_of(key))
         went, came = self.changes.get(key, ((), ()))
         for value in came:
-            values.remove(value)
+            del values[next(index for index, each in enumerate(values) if same(each, value))]
         return Values((*values, *went))
 
     # What the graph calls
@@ -132,6 +138,12 @@ class Node:
         """Bring this node up to date with the changes of its sources, and leave `changes`."""
         raise AssertionError("every node can be settled")
 
+    def fail(self, key: IndexKey, error: Exception) -> None:
+        """List `key` as failed. Its reads stay tracked: a change of them is the occasion to try again."""
+        self.failures[key] = Failure(self.description.label(), plain_key(key), describe(error))
+        self.num_failed += 1
+        self.graph.failed.append((self, key))
+
     def close(self) -> None:
         """Let go of what this node is attached to."""
         for source in self.sources:
@@ -139,45 +151,50 @@ class Node:
 
     def announce(self) -> None:
         """Queue the nodes that the changes of this one concern."""
-        changes, enqueue = self.changes, self.graph.enqueue
         for node in self.dependents:
             if not node.is_queued:
-                enqueue(node)
+                self.graph.enqueue(node)
         if self.readers:
             self._queue_readers()
         if self.takes:
-            first = first_of(changes)
-            for take in self.takes:
-                if not take.is_touched_from(first):
-                    break
-                if not take.is_queued:
-                    enqueue(take)
+            self._queue_takes()
         if self.slices is not None:
-            for key in changes:
+            for key in self.changes:
                 for node in self.slices.owners_of(key):
                     node.touched.append(key)
                     if not node.is_queued:
-                        enqueue(node)
+                        self.graph.enqueue(node)
 
     def _queue_readers(self) -> None:
-        readers, enqueue = self.readers, self.graph.enqueue
-        keys: Iterable[Any] = self.changes if len(self.changes) <= len(readers) else [key for key in readers if key in self.changes]
-        for key in (*keys, SIZE) if SIZE in readers else keys:
-            found = readers.get(key)
-            if found is None:
-                continue
+        readers, changes = self.readers, self.changes
+        # whichever is shorter is gone through
+        keys: list[Any] = [key for key in changes if key in readers] if len(changes) <= len(readers) else [key for key in readers if key in changes]
+        if SIZE in readers and len(self) != self.known_size:
+            self.known_size = len(self)
+            keys.append(SIZE)
+        for key in keys:
+            found = readers[key]
             for node, entry in found if type(found) is set else (found,):  # type: ignore[misc]
-                if node is self:  # a lazy node looks after its own readers
-                    continue
-                node.reread.add(entry)  # type: ignore[attr-defined]
-                if not node.is_queued:
-                    enqueue(node)
+                if node is not self:  # a lazy node looks after its own readers
+                    node.reread[entry] = None  # type: ignore[attr-defined]
+                    if not node.is_queued:
+                        self.graph.enqueue(node)
+
+    def _queue_takes(self) -> None:
+        first = first_of(self.changes)
+        for take in self.takes:
+            if not take.is_touched_from(first):
+                return  # and so neither are those that take less
+            if not take.is_queued:
+                self.graph.enqueue(take)
 
     def add_reader(self, key: Any, reader: Reader) -> None:
         """Remember that `reader` looked up `key`. One reader stands for itself, several are a set."""
         found = self.readers.get(key)
         if found is None:
             self.readers[key] = reader
+            if key is SIZE:
+                self.known_size = len(self)
         elif type(found) is set:
             found.add(reader)
         else:
@@ -197,17 +214,15 @@ class Node:
 class StoredNode(Node):
     """A node that keeps its entries, and their order once somebody asks for it."""
 
-    __slots__ = ("entries", "order")
+    __slots__ = ("entries", "get", "order")
 
     def __init__(self, graph: Graph, number: int, description: Description, sources: list[Node], follows: list[Node]) -> None:
         super().__init__(graph, number, description, sources)
         self.entries: dict[IndexKey, Values | Group] = {}
+        self.get = self.entries.get
         self.order: Order | None = None
         for source in follows:  # any change of these concerns this node
             source.dependents[self] = None
-
-    def values_of(self, key: IndexKey) -> Values | Group:
-        return self.entries.get(key, ABSENT)
 
     def __contains__(self, key: object) -> bool:
         return key in self.entries
@@ -219,16 +234,15 @@ class StoredNode(Node):
         return self.entries
 
     def keys_between(self, low: Any, high: Any, *, after: bool = False) -> Iterator[IndexKey]:
-        if self.order is None:
-            self.order = Order(self.entries)
-        if low is None and high is TOP and not after:
-            return iter(self.order)
-        return self.order.between(low, high, after=after)
+        return self._ordered().between(low, high, after=after)
 
     def count_between(self, low: Any, high: Any) -> int:
+        return self._ordered().count(low, high)
+
+    def _ordered(self) -> Order:
         if self.order is None:
             self.order = Order(self.entries)
-        return self.order.count(low, high)
+        return self.order
 
     def put(self, key: IndexKey, values: Values | Group) -> None:
         """Set the values of a key; none remove it."""
@@ -240,8 +254,3 @@ class StoredNode(Node):
             del self.entries[key]
             if self.order is not None:
                 self.order.remove(key)
-
-
-def is_within(key: IndexKey, low: Any, high: Any) -> bool:
-    """Whether `key` lies between the bounds, both included."""
-    return not is_before(key, low) and not is_before(high, key)

@@ -74,64 +74,118 @@ def in_order(keys: Iterable[IndexKey]) -> list[IndexKey]:
 
 
 class Order:
-    """A set of keys, kept in order. Adding and removing cost O(log n)."""
+    """
+    A set of keys that can be read in order.
 
-    __slots__ = ("_keys",)
+    Most changes are never asked about one by one, so they wait in `_added` and `_removed` until somebody reads, or until
+    they are an eighth of all keys, when sorting everything anew costs less than putting each in its place.
+    """
+
+    __slots__ = ("_added", "_keys", "_most", "_removed")
 
     _keys: Any  # a SortedList while Python can compare all keys, then a SortedKeyList for good
 
     def __init__(self, keys: Iterable[IndexKey] = ()) -> None:
-        known = list(keys)
-        try:
-            self._keys = SortedList(known)
-        except TypeError:
-            self._keys = SortedKeyList(known, key=bound_order)
+        self._added: set[IndexKey] = set()  # not in _keys yet
+        self._removed: set[IndexKey] = set()  # still in _keys
+        self._sort(list(keys))
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._keys) + len(self._added) - len(self._removed)
 
     def __iter__(self) -> Iterator[IndexKey]:
-        return iter(self._keys)
+        return iter(self._settled())
 
     def add(self, key: IndexKey) -> None:
         """Add a key that is not there."""
-        try:
-            self._keys.add(key)
-        except TypeError:
-            self._compare_by_order()
-            self._keys.add(key)
+        if key in self._removed:
+            self._removed.remove(key)
+            return
+        self._added.add(key)
+        if len(self._added) > self._most:
+            self._settled()
 
     def remove(self, key: IndexKey) -> None:
         """Remove a key that is there."""
-        try:
-            self._keys.remove(key)
-        except TypeError:
-            self._compare_by_order()
-            self._keys.remove(key)
+        if key in self._added:
+            self._added.remove(key)
+            return
+        self._removed.add(key)
+        if len(self._removed) > self._most:
+            self._settled()
 
     def last(self) -> IndexKey:
         """Return the greatest key, of at least one."""
-        return self._keys[-1]
+        return self._settled()[-1]
 
     def between(self, low: Any, high: Any, *, after: bool = False) -> Iterator[IndexKey]:
         """Iterate from `low` (without it if `after`) up to and including `high`."""
-        try:
-            keys = self._keys.irange(low, high, (not after, True))
-        except TypeError:
-            self._compare_by_order()
-            keys = self._keys.irange(low, high, (not after, True))
-        # null is the first of all keys, and None means no bound to the library: it may come although it must not
-        return (key for key in keys if key is not None) if after and low is None else iter(keys)
+        keys = self._settled()
+        start, stop = self._index(low, after=after), self._index(high, after=True)
+        return iter(keys.islice(start, stop)) if start < stop else iter(())
 
     def count(self, low: Any, high: Any) -> int:
         """Return the number of keys from `low` to `high`, both included."""
+        return max(0, self._index(high, after=True) - self._index(low, after=False))
+
+    def _index(self, bound: Any, *, after: bool) -> int:
+        """Return how many keys come before `bound`, or up to it if `after`."""
+        keys = self._settled()
+        if bound is TOP:
+            return len(keys)
+        if bound is None:  # the first of all keys, which Python does not know
+            return 1 if after and keys and keys[0] is None else 0
         try:
-            return int(self._keys.bisect_right(high) - self._keys.bisect_left(low))
+            return int(keys.bisect_right(bound) if after else keys.bisect_left(bound))
+        except TypeError:
+            keys = self._compare_by_order()
+            return int(keys.bisect_right(bound) if after else keys.bisect_left(bound))
+
+    def _settled(self) -> Any:
+        """Put the waiting changes in their places, and return all keys."""
+        if not self._added and not self._removed:
+            return self._keys
+        added, removed = self._added, self._removed
+        self._added, self._removed = set(), set()
+        if len(added) + len(removed) > self._most and type(self._keys) is SortedList:
+            keys = [key for key in self._keys if key not in removed] if removed else list(self._keys)
+            keys.extend(added)
+            self._sort(keys)
+            return self._keys
+        try:
+            self._change(added, removed)
         except TypeError:
             self._compare_by_order()
-            return int(self._keys.bisect_right(high) - self._keys.bisect_left(low))
+            self._change(added, removed)
+        return self._keys
 
-    def _compare_by_order(self) -> None:
+    def _change(self, added: set[IndexKey], removed: set[IndexKey]) -> None:
+        """Take keys out and put keys in. What is done is taken out of the sets, so that one can go on after an error."""
+        keys = self._keys
+        while removed:
+            key = removed.pop()
+            try:
+                keys.remove(key)
+            except TypeError:
+                removed.add(key)
+                raise
+        while added:
+            key = added.pop()
+            try:
+                keys.add(key)
+            except TypeError:
+                added.add(key)
+                raise
+
+    def _sort(self, keys: list[IndexKey]) -> None:
+        try:
+            self._keys = SortedList(keys)
+        except TypeError:
+            self._keys = SortedKeyList(keys, key=bound_order)
+        self._most = 32 + len(keys) // 8
+
+    def _compare_by_order(self) -> Any:
         if type(self._keys) is SortedKeyList:
             raise TypeError("a key has no place in the order of JSON values")
         self._keys = SortedKeyList(self._keys, key=bound_order)
+        return self._keys

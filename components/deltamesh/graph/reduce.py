@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from deltamesh.graph.failure import Failure, describe
 from deltamesh.graph.node import NOTHING, Change, Node, StoredNode
-from deltamesh.values import ABSENT, IndexKey, Values, freeze, plain_key, same
+from deltamesh.values import ABSENT, IndexKey, Values, freeze, same
 
 if TYPE_CHECKING:
     from deltamesh.graph.collection import Reduce
     from deltamesh.graph.graph import Graph
-
-_NONE: Final = object()
 
 
 class ReduceNode(StoredNode):
@@ -49,24 +46,29 @@ class ReduceNode(StoredNode):
             self.failures.pop(key, None)
             return ABSENT
         self.num_recomputed += 1
-        reducer, state = self.reducer, self.states.pop(key, _NONE)
         try:
-            state = self._changed(state, change) if state is not _NONE else None
-            if state is None:
-                state = reducer.initial()
-                for value in self.source.values_of(key):
-                    state = reducer.add(state, value)
-            result = Values((freeze(reducer.result(state)),))
+            state = self.states[key] = self._state(key, change)
+            result = Values((freeze(self.reducer.result(state)),))
         except Exception as error:  # an application's reducer may raise anything; it is listed as failed
-            failure = Failure(self.description.label(), plain_key(key), describe(error))
-            self.failures[key] = failure
-            self.num_failed += 1
-            self.graph.new_failures.append(failure)
+            self.fail(key, error)
             return ABSENT
-        self.states[key] = state
         if self.failures:
             self.failures.pop(key, None)
         return result
+
+    def _state(self, key: IndexKey, change: Change) -> Any:
+        """Return the state for the values of a key: the former one with a change, else one made from all values."""
+        state = self.states.pop(key, None)
+        if state is not None:
+            try:
+                state = self._changed(state, change)
+            except Exception:  # what matters is whether the values as they are can be folded: that is seen below
+                state = None
+        if state is None:
+            state = self.reducer.initial()
+            for value in self.source.values_of(key):
+                state = self.reducer.add(state, value)
+        return state
 
     def _changed(self, state: Any, change: Change) -> Any:
         went, came = change

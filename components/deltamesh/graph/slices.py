@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from deltamesh.graph.node import NOTHING, Node, is_within
+from deltamesh.graph.node import NOTHING, Node
 from deltamesh.graph.order import TOP, is_before
 from deltamesh.graph.ranges import Ranges
-from deltamesh.values import ABSENT, IndexKey
+from deltamesh.values import IndexKey
 
 if TYPE_CHECKING:
     from deltamesh.graph.collection import Slices
@@ -30,13 +30,11 @@ class SlicesNode(Node):
         """Changed keys of the source that lie within the ranges; filled by the source."""
         if self.source.slices is None:
             self.source.slices = Ranges()
-        for low, high in self.ranges:
-            self.source.slices.add(self, low, high)
+        self.source.slices.add(self, self.ranges)
 
     def close(self) -> None:
         assert self.source.slices is not None
-        for low, high in self.ranges:
-            self.source.slices.discard(self, low, high)
+        self.source.slices.remove(self, self.ranges)
 
     def build(self) -> None:
         """Nothing is stored."""
@@ -46,24 +44,32 @@ class SlicesNode(Node):
         self.changes = {key: changed[key] for key in self.touched} or NOTHING
         self.touched = []
 
-    def values_of(self, key: IndexKey) -> Values | Group:
-        return self.source.values_of(key) if self._covers(key) else ABSENT
+    def get(self, key: IndexKey) -> Values | Group | None:
+        return self.source.get(key) if self._covers(key) else None
 
     def __contains__(self, key: object) -> bool:
         return self._covers(key) and key in self.source
 
     def __len__(self) -> int:
-        return sum([self.source.count_between(low, high) for low, high in self.ranges])
+        return self.count_between(None, TOP)
 
     def keys(self) -> Iterable[IndexKey]:
         return self.keys_between(None, TOP)
 
     def keys_between(self, low: Any, high: Any, *, after: bool = False) -> Iterator[IndexKey]:
+        for first, last in self._within(low, high):
+            yield from self.source.keys_between(first, last, after=after and first is low)
+
+    def count_between(self, low: Any, high: Any) -> int:
+        return sum([self.source.count_between(first, last) for first, last in self._within(low, high)])
+
+    def _within(self, low: Any, high: Any) -> Iterator[tuple[Any, Any]]:
+        """Iterate over the parts of the ranges that lie between the bounds; the first starts with `low` itself if it can."""
         for start, end in self.ranges:
             first = start if is_before(low, start) else low
             last = end if is_before(end, high) else high
             if not is_before(last, first):
-                yield from self.source.keys_between(first, last, after=after and first is low)
+                yield first, last
 
     def _covers(self, key: Any) -> bool:
-        return any([is_within(key, low, high) for low, high in self.ranges])
+        return any([not is_before(key, low) and not is_before(high, key) for low, high in self.ranges])

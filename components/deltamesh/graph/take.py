@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from deltamesh.graph.node import NOTHING, Change, Node
@@ -27,8 +29,7 @@ class TakeNode(Node):
         self.limit = description.limit
         self.window = Order()
         self.members: set[IndexKey] = set()  # the keys of the window
-        self.source.takes.append(self)
-        self.source.takes.sort(key=lambda take: -take.limit)
+        insort(self.source.takes, self, key=lambda take: -take.limit)
 
     def close(self) -> None:
         self.source.takes.remove(self)
@@ -73,10 +74,7 @@ class TakeNode(Node):
         missing = self.limit - len(self.members)
         if missing > 0:
             keys = self.source.keys_between(self.window.last(), TOP, after=True) if self.members else self.source.keys_between(None, TOP)
-            for key in keys:
-                found.append(key)
-                if len(found) == missing:
-                    break
+            found.extend(islice(keys, missing))
         for key in found:
             self._add(key)
         return found
@@ -89,8 +87,8 @@ class TakeNode(Node):
         self.window.remove(key)
         self.members.discard(key)
 
-    def values_of(self, key: IndexKey) -> Values | Group:
-        return self.source.values_of(key) if key in self.members else ABSENT
+    def get(self, key: IndexKey) -> Values | Group | None:
+        return self.source.get(key) if key in self.members else None
 
     def __contains__(self, key: object) -> bool:
         return key in self.members
@@ -102,6 +100,7 @@ class TakeNode(Node):
         return self.members
 
     def keys_between(self, low: Any, high: Any, *, after: bool = False) -> Iterator[IndexKey]:
-        if low is None and high is TOP and not after:
-            return iter(self.window)
         return self.window.between(low, high, after=after)
+
+    def count_between(self, low: Any, high: Any) -> int:
+        return self.window.count(low, high)

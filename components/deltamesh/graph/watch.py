@@ -35,19 +35,23 @@ class Watch:
         graph.retain(node)
 
     def __len__(self) -> int:
+        self._graph.check()
         return len(self._node)
 
     def entries(self) -> list[Entry]:
         """Return all entries in the order of keys. They are immutable, and stay as they are when the graph changes."""
+        self._graph.check()
         values_of = self._node.values_of
         return [(plain_key(key), plain_values(values_of(key))) for key in in_order(list(self._node.keys()))]
 
     def values_of(self, key: Any) -> Values:
         """Return the values of one key, none if it is not there."""
+        self._graph.check()
         return plain_values(self._node.values_of(index_key(key)))
 
     def close(self) -> None:
         """Let go of the collection; nodes that nobody else needs are freed. Does nothing the second time."""
+        self._graph.check_idle()
         if not self.is_closed:
             self.is_closed = True
             self._node.watches.remove(self)

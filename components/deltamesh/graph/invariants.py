@@ -1,0 +1,129 @@
+"""What must hold in a graph between two writes. Checked by tests after each step, never in production."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deltamesh.graph.computed import ComputedNode
+from deltamesh.graph.group import Group
+from deltamesh.graph.input import InputNode
+from deltamesh.graph.lazy_node import LazyNode
+from deltamesh.graph.map import MapNode
+from deltamesh.graph.node import NOTHING, SIZE, Node, StoredNode
+from deltamesh.graph.order import TOP, in_order
+from deltamesh.graph.reduce import ReduceNode
+from deltamesh.graph.slices import SlicesNode
+from deltamesh.graph.take import TakeNode
+
+if TYPE_CHECKING:
+    from deltamesh.graph.graph import Graph
+
+
+def check_invariants(graph: Graph) -> None:
+    """
+    Check every node.
+
+    Raises:
+        AssertionError: something does not hold, which is a fault in the engine.
+    """
+    assert not graph.failed
+    assert not graph.to_sweep
+    nodes = graph.nodes()
+    for node in nodes:
+        _check_links(node, nodes)
+        if isinstance(node, StoredNode):
+            _check_entries(node)
+        if isinstance(node, ComputedNode):
+            assert not node.reread
+        if isinstance(node, MapNode):
+            _check_contributions(node)
+        elif isinstance(node, LazyNode):
+            _check_kept(node)
+        elif isinstance(node, TakeNode):
+            _check_window(node)
+        elif isinstance(node, SlicesNode):
+            assert not node.touched
+        elif isinstance(node, ReduceNode):
+            assert node.entries.keys() <= node.states.keys() <= set(node.source.keys())
+            assert node.entries.keys() | node.failures.keys() == set(node.source.keys())
+    _check_readers(nodes)
+
+
+def _check_links(node: Node, nodes: list[Node]) -> None:
+    assert node.changes is NOTHING
+    assert not node.is_queued
+    users = sum([each.sources.count(node) for each in nodes]) + len(node.watches) + isinstance(node, InputNode)
+    assert node.num_users == users > 0
+    assert all([source in nodes and source.number < node.number for source in node.sources])
+    assert all([each in nodes and node in each.sources for each in node.dependents])
+    assert all([each in nodes and each.source is node for each in node.takes])
+    assert [take.limit for take in node.takes] == sorted([take.limit for take in node.takes], reverse=True)
+
+
+def _check_entries(node: StoredNode) -> None:
+    assert all(node.entries.values()) or isinstance(node, LazyNode)
+    assert not node.entries.keys() & node.failures.keys() or isinstance(node, LazyNode | MapNode)
+    if node.order is not None:
+        assert list(node.order.between(None, TOP)) == in_order(node.entries)
+        assert len(node.order) == len(node.entries)
+
+
+def _check_contributions(node: MapNode) -> None:
+    """What is shown is what the source keys have made, and nothing else."""
+    parts: dict[Any, dict[Any, Any]] = {}
+    for source, made in node.made.items():
+        assert source in node.source
+        assert source not in node.failures
+        for key, values in zip(made[::2], made[1::2], strict=True):
+            assert source not in parts.setdefault(key, {})
+            parts[key][source] = values
+    assert parts.keys() == node.entries.keys()
+    assert all([key in node.source for key in node.failures])
+    for key, expected in parts.items():
+        current = node.entries[key]
+        assert node.parts_of(key).keys() == expected.keys()
+        assert all([node.parts_of(key)[source] is values for source, values in expected.items()])
+        if isinstance(current, Group):
+            assert len(expected) > 1
+            assert current.size == len(current.values()) == sum(map(len, expected.values()))
+            assert key not in node.owners
+        else:
+            ((owner, _),) = expected.items()
+            assert (key in node.owners) == (owner != key)
+    assert node.owners.keys() <= parts.keys()
+
+
+def _check_kept(node: LazyNode) -> None:
+    assert not node.stale
+    assert not node.unread
+    assert node.circular <= node.failures.keys() <= node.entries.keys() == node.readers.keys()
+    assert all([not node.entries[key] for key in node.failures])
+    reached = [key for key in node.readers if any(reader is not node for reader, _ in node.readers_of(key))]
+    for key in reached:  # grows while it is gone through
+        reached.extend([each for each in node.itself.reads_of(key) if each not in reached])
+    assert set(reached) == node.entries.keys()
+
+
+def _check_window(node: TakeNode) -> None:
+    keys = list(node.source.keys_between(None, TOP))[: node.limit]
+    assert list(node.window.between(None, TOP)) == keys
+    assert node.members == set(keys)
+    assert len(node.members) == len(keys)
+
+
+def _check_readers(nodes: list[Node]) -> None:
+    """Who is told of a key is who has read it: the two sides of look-ups agree."""
+    told = {(node.number, key, reader.number, entry) for node in nodes for key, found in node.readers.items() for reader, entry in _as_set(found)}
+    read = set()
+    for node in nodes:
+        for lookup in node.lookups if isinstance(node, ComputedNode) else ():
+            for entry in lookup.entries:
+                assert lookup.reads_of(entry)
+                assert entry in (node.source if isinstance(node, MapNode) else node.entries)  # type: ignore[attr-defined]
+                read.update([(lookup.node.number, key, node.number, entry) for key in lookup.reads_of(entry)])
+    assert told == read
+    assert all([node.known_size == len(node) for node in nodes if SIZE in node.readers])
+
+
+def _as_set(found: Any) -> Any:
+    return found if type(found) is set else (found,)

@@ -1,0 +1,37 @@
+"""What a transaction changes, as it is passed in and as the graph keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+from deltamesh.errors import InvalidTransaction
+from deltamesh.values import IndexKey, NotJSON, Values, freeze, index_key
+
+Writes: TypeAlias = Mapping[str, Iterable[tuple[Any, Iterable[Any]]]]
+"""By input: keys with their new values; none remove the key, and of a key given twice the last counts."""
+
+
+def frozen_changes(name: str, changes: Any) -> dict[IndexKey, Values]:
+    """
+    Return the changes of the input called `name`: keys with their new values, frozen.
+
+    Raises:
+        InvalidTransaction: they are not `[[key, [value, …]], …]`, or not JSON. It names the place.
+    """
+    frozen: dict[IndexKey, Values] = {}
+    if type(changes) is not list and not isinstance(changes, Iterable):
+        raise InvalidTransaction(f"the changes of an input are an array, not {changes!r:.80}", place=name)
+    for change in changes:
+        try:
+            key, values = change
+        except (TypeError, ValueError) as error:
+            raise InvalidTransaction(f"a change is an array of a key and its values, not {change!r:.80}", place=name) from error
+        kind = type(values)
+        if kind is not list and kind is not tuple and kind is not Values:
+            raise InvalidTransaction(f"the values of a key are an array, not {values!r:.80}", place=f"{name}, key {key!r:.80}")
+        try:
+            frozen[index_key(key)] = Values(map(freeze, values))
+        except NotJSON as error:
+            raise InvalidTransaction(str(error), place=f"{name}, key {key!r:.80}") from error
+    return frozen
