@@ -1,4 +1,4 @@
-"""Who is subscribed to the instances of a follower, learnt from the router's subscription meta events."""
+"""Who is subscribed to the instances of a follower, learnt from the router's meta events."""
 
 from __future__ import annotations
 
@@ -12,52 +12,70 @@ class Audience:
     """
     Keeps `subscribers` and `unused_since` of each instance.
 
-    `greet(instance, session)` is called when a session has subscribed. Source: WAMP, section "Subscription Meta API".
+    `greet(instance, session)` is called when a session has subscribed. Source: WAMP, sections "Subscription Meta API" and
+    "Session Meta API". Crossbar.io differs in two ways: when a session is lost, `on_unsubscribe` does not say which, and `on_delete` may
+    name subscriptions that still exist. So a lost session is learnt from `wamp.session.on_leave`, and `on_delete` is not used.
     """
 
     def __init__(self, instances: Instances, greet: Callable[[Instance, int], None], now: Callable[[], float]) -> None:
         self._instances = instances
         self._greet = greet
         self._now = now
-        self._topics: dict[int, str] = {}  # by subscription: topics of ours
+        self._by_subscription: dict[int, Instance] = {}
+        self._by_session: dict[int, set[Instance]] = {}
 
     async def follow(self, session: Any) -> None:
         """Listen to the meta events of the router that `session` is connected to."""
         await session.subscribe(self._created, "wamp.subscription.on_create")
         await session.subscribe(self._subscribed, "wamp.subscription.on_subscribe")
         await session.subscribe(self._unsubscribed, "wamp.subscription.on_unsubscribe")
-        await session.subscribe(self._deleted, "wamp.subscription.on_delete")
+        await session.subscribe(self._session_left, "wamp.session.on_leave")
 
     def lost(self) -> None:
-        """Forget everybody: the router that knew them is out of reach, and clients come back by themselves."""
-        self._topics.clear()
+        """Forget everybody: the session that told of them is over, and clients come back by themselves, on new topics."""
+        self._by_subscription.clear()
+        self._by_session.clear()
+        self._instances.move()
         for instance in self._instances.all():
-            instance.subscribers.clear()
             self._left(instance)
 
+    def freed(self, instance: Instance) -> None:
+        """Forget the subscription to an instance that is no more."""
+        if instance.subscription is not None:
+            self._by_subscription.pop(instance.subscription, None)
+
     def _created(self, _session: int, subscription: dict[str, Any]) -> None:
-        if subscription.get("match", "exact") == "exact" and self._instances.at_topic(subscription["uri"]) is not None:
-            self._topics[subscription["id"]] = subscription["uri"]
+        if subscription.get("match", "exact") != "exact":
+            return
+        instance = self._instances.at_topic(subscription["uri"])
+        if instance is not None:
+            self.freed(instance)
+            instance.subscription = subscription["id"]
+            self._by_subscription[subscription["id"]] = instance
 
     def _subscribed(self, session: int, subscription: int) -> None:
-        instance = self._instance(subscription)
+        instance = self._by_subscription.get(subscription)
         if instance is not None:
             instance.subscribers.add(session)
             instance.unused_since = None
+            self._by_session.setdefault(session, set()).add(instance)
             self._greet(instance, session)
 
-    def _unsubscribed(self, session: int, subscription: int) -> None:
-        instance = self._instance(subscription)
-        if instance is not None:
+    def _unsubscribed(self, session: int | None, subscription: int) -> None:
+        instance = self._by_subscription.get(subscription)
+        if instance is None or session not in instance.subscribers:
+            return
+        instance.subscribers.remove(session)
+        self._left(instance)
+        theirs = self._by_session[session]
+        theirs.discard(instance)
+        if not theirs:
+            del self._by_session[session]
+
+    def _session_left(self, session: int, *_: Any) -> None:
+        for instance in self._by_session.pop(session, ()):
             instance.subscribers.discard(session)
             self._left(instance)
-
-    def _deleted(self, _session: int, subscription: int) -> None:
-        self._topics.pop(subscription, None)
-
-    def _instance(self, subscription: int) -> Instance | None:
-        topic = self._topics.get(subscription)
-        return None if topic is None else self._instances.at_topic(topic)
 
     def _left(self, instance: Instance) -> None:
         if not instance.subscribers and instance.unused_since is None:

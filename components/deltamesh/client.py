@@ -18,11 +18,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from deltamesh.connection import Connection
-from deltamesh.errors import DeltameshError, MalformedMessage
+from deltamesh.errors import DeltameshError, InvalidTransaction, MalformedMessage, TooLarge
 from deltamesh.live import Live
+from deltamesh.shared import MAX_CHANGES
 from deltamesh.stream import Position, decode, join
 from deltamesh.uris import ServiceURIs
-from deltamesh.values import JSON, Values, plain_key
+from deltamesh.values import JSON, MAX_DEPTH, NotJSON, Values, freeze, plain_key
 
 _Result = TypeVar("_Result")
 
@@ -57,7 +58,11 @@ class Mesh:
             DeltameshError: the request is wrong; trying again cannot help.
         """
         live = Live(self, resource, dict(parameters or {}), at_least)
-        await live.opened()
+        try:
+            await live.opened()
+        except BaseException:  # which includes that nobody waits any longer
+            live.close()
+            raise
         return live
 
     async def read(
@@ -88,16 +93,27 @@ class Mesh:
         Write `{input: [(key, [value, …]), …], …}` as one transaction. Only trusted roles may.
 
         With an idempotency key a write is tried again when it is unknown whether it happened; without one it is not.
+
+        Raises:
+            DeltameshError: as the leader answers.
+            InvalidTransaction: `changes` are not JSON.
+            TooLarge: `changes` has more than `MAX_CHANGES` bytes as JSON text.
         """
-        text = msgspec.json.encode([[name, list(entries)] for name, entries in changes.items()]).decode()
-        options = {} if idempotency_key is None else {"idempotency_key": idempotency_key}
+        listed = [[name, list(entries)] for name, entries in changes.items()]
+        try:
+            text = msgspec.json.encode(freeze(listed, MAX_DEPTH + 8))  # which refuses what the encoder would make null
+        except NotJSON as error:
+            raise InvalidTransaction(str(error)) from error
+        if len(text) > MAX_CHANGES:
+            raise TooLarge("bytes of one transaction", len(text), MAX_CHANGES, "split the transaction")
+        options: dict[str, Any] = {} if idempotency_key is None else {"idempotency_key": idempotency_key}
 
         async def once() -> Any:
-            return await self.connection.call(self.uris.write, text, **options)
+            return await self.connection.call(self.uris.write, text.decode(), **options)
 
         return _done(await (once() if idempotency_key is None else self.retry(once)))
 
-    async def call(self, action: str, *args: Any, **kwargs: Any) -> Done:
+    async def call(self, action: str, /, *args: Any, **kwargs: Any) -> Done:
         """
         Call an action of the application.
 
@@ -120,7 +136,7 @@ class Mesh:
     def pause(self, number: int) -> Deferred[None]:
         """Return after the pause that follows try `number`, counted from 0."""
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(number, 20))
-        return deferLater(self.connection.reactor, longest * random.uniform(0.5, 1.0), lambda: None)  # type: ignore[arg-type]
+        return deferLater(self.connection.reactor, longest * random.uniform(0.5, 1.0), lambda: None)
 
 
 def _done(wire: Any) -> Done:

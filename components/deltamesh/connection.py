@@ -1,40 +1,42 @@
 """
 A component's connection to the router: outwards, for ever, with a pause that grows and varies.
 
-`unix:PATH` is RawSocket over a Unix socket, `rs://host:port` RawSocket over TCP, `ws://…` and `wss://…` WebSocket; all with
-CBOR. TCP_NODELAY is set: without it a small message waits up to 40 ms for an acknowledgement.
+TCP_NODELAY is set: without it a small message waits up to 40 ms for an acknowledgement.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Awaitable, Callable
-from os.path import abspath
+import inspect
+from collections.abc import Awaitable, Callable, Iterator
 from random import uniform
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-# Autobahn imports every serializer that is installed. This one drags in NumPy, and prints a notice where their versions differ.
-sys.modules.setdefault("bjdata", None)  # type: ignore[arg-type]
-
-from autobahn.twisted.rawsocket import WampRawSocketClientFactory
-from autobahn.twisted.wamp import ApplicationSession
-from autobahn.twisted.websocket import WampWebSocketClientFactory
-from autobahn.wamp.exception import ApplicationError as WampError
-from autobahn.wamp.exception import SerializationError, TransportLost
-from autobahn.wamp.serializer import CBORSerializer
-from autobahn.wamp.types import CallOptions, CloseDetails, ComponentConfig, RegisterOptions, SessionDetails
 from twisted.application.internet import ClientService, backoffPolicy
-from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IReactorCore, IStreamClientEndpoint
-from twisted.internet.ssl import optionsForClientTLS
+from twisted.internet.base import DelayedCall
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from deltamesh.errors import ConfigurationError, DeltameshError, RemoteError, from_wire
+from deltamesh.errors import DeltameshError, InvalidParameters, RemoteError
+from deltamesh.session import Session
+from deltamesh.stream import Delta
+from deltamesh.stream.entries import NONE
+from deltamesh.topics import Topics, answered
+from deltamesh.transport import transport
+from deltamesh.wamp import (
+    CallOptions,
+    CloseDetails,
+    PayloadExceededError,
+    PublishOptions,
+    RegisterOptions,
+    SerializationError,
+    SessionDetails,
+    TransportLost,
+    WampError,
+)
 
-MAX_MESSAGE: Final = (16 << 20) - 1
-"""Bytes of one message, both ways: the most that RawSocket can carry (WAMP, section "RawSocket transport")."""
+MAX_DELTA: Final = 1 << 20
+"""Characters of entries in one event. What is larger travels in parts, to each subscriber at its own pace."""
 
 DEFAULT_URL: Final = "unix:.crossbar/mesh.sock"
 DEFAULT_REALM: Final = "realm1"
@@ -44,6 +46,12 @@ MAX_PAUSE: Final = 10.0
 
 SETUP_PAUSE: Final = 2.0
 """Pause after a join that was of no use, for instance because another leader is registered [s]."""
+
+ANSWER_LIMIT: Final = 30.0
+"""How long a call may be without an answer, or without its next part [s]: longer than any component waits for anything."""
+
+_DETAILS: Final = "deltamesh details"
+"""What Autobahn passes the details of a call as: no caller's keyword, which are words, is called so."""
 
 Setup = Callable[["Connection"], Awaitable[None]]
 """Called after each join: registers and subscribes anew."""
@@ -56,18 +64,22 @@ class Connection:
 
     def __init__(self, url: str = DEFAULT_URL, *, realm: str = DEFAULT_REALM, reactor: Any = None) -> None:
         if reactor is None:
-            from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it
+            from twisted.internet import reactor
         self.url = url
         self.realm = realm
-        self.reactor: IReactorCore = reactor
+        self.reactor = reactor
         self.session: Any = None
         """The WAMP session; None while there is none."""
+        self.topics: Topics | None = None
+        """What the session is subscribed to; None while there is none."""
         self.problem: str | None = None
         """Why there is no session, as far as is known."""
         self._setups: list[Setup] = []
         self._lost: list[Callable[[], None]] = []
         self._waiting: list[Deferred[None]] = []
-        endpoint, factory = _transport(url, lambda: _Session(self), reactor)
+        self._is_set_up = False
+        self._is_stopped = False
+        endpoint, factory = transport(url, lambda: Session(self, realm), reactor)
         self._service = ClientService(
             endpoint, factory, retryPolicy=backoffPolicy(0.1, MAX_PAUSE, 1.5, lambda: uniform(0.0, 0.3)), clock=reactor
         )
@@ -90,7 +102,10 @@ class Connection:
         self._service.startService()
 
     async def stop(self) -> None:
-        """Leave, and do not come back."""
+        """Leave, and do not come back. Does nothing the second time."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
         session = self.session
         if session is not None and session.is_attached():
             session.leave()
@@ -100,12 +115,12 @@ class Connection:
 
     async def joined(self) -> None:
         """Return as soon as there is a session, and all set up."""
-        if self.session is None:
+        if not self._is_set_up:
             waiting: Deferred[None] = Deferred()
             self._waiting.append(waiting)
             await waiting
 
-    async def call(self, uri: str, *args: Any, on_progress: Callable[[Any], None] | None = None, **kwargs: Any) -> Any:
+    async def call(self, uri: str, /, *args: Any, on_progress: Callable[[Any], None] | None = None, **kwargs: Any) -> Any:
         """
         Call a procedure. With `on_progress`, progressive results are asked for and given to it.
 
@@ -113,32 +128,86 @@ class Connection:
             DeltameshError: what the callee or the router answered; `retry` says whether trying again can help.
         """
         if self.session is None:
-            raise RemoteError("wamp.error.unavailable", f"not connected to {self.url}", retry=True)
+            raise _unavailable(f"not connected to {self.url}")
+        silence: DelayedCall
         if on_progress is not None:
-            kwargs["options"] = CallOptions(on_progress=on_progress)
+
+            def progress(part: Any) -> None:
+                silence.reset(ANSWER_LIMIT)
+                on_progress(part)
+
+            kwargs["options"] = CallOptions(on_progress=progress)
         try:
-            return await self.session.call(uri, *args, **kwargs)
-        except WampError as error:
-            raise from_wire(error.error, list(error.args), dict(error.kwargs)) from error
-        except TransportLost as error:
-            raise RemoteError("wamp.error.unavailable", "the connection was lost", retry=True) from error
-        except SerializationError as error:
+            answer: Deferred[Any] = self.session.call(uri, *args, **kwargs)
+        except (SerializationError, PayloadExceededError) as error:
             raise DeltameshError(f"{uri}: arguments that cannot be sent: {error}") from error
+        except TransportLost as error:
+            raise answered(error) from error
+        silence = self.reactor.callLater(ANSWER_LIMIT, _give_up, self.session, answer)
+        try:
+            return await answer
+        except (WampError, TransportLost) as error:
+            raise answered(error) from error
+        except CancelledError:
+            if silence.active():
+                raise
+            raise _unavailable(f"{uri} has not answered within {ANSWER_LIMIT:g} s") from None
+        finally:
+            if silence.active():
+                silence.cancel()
 
     async def register(self, uri: str, procedure: Callable[..., Awaitable[Any]], **options: Any) -> Any:
         """Register `procedure(details, *args, **kwargs)`; its errors of ours travel as they are documented."""
+        signature = inspect.signature(procedure)
+        session = self.session
 
-        async def answering(*args: Any, details: Any, **kwargs: Any) -> Any:
+        async def answering(*args: Any, **kwargs: Any) -> Any:
+            details = kwargs.pop(_DETAILS)
             try:
+                try:
+                    signature.bind(details, *args, **kwargs)
+                except TypeError as error:
+                    raise InvalidParameters(uri, str(error)) from error
                 return await procedure(details, *args, **kwargs)
             except DeltameshError as error:
+                if self.session is not session:
+                    return None  # nobody is there any more to be told
                 name, arguments, facts = error.to_wire()
-                raise WampError(name, *arguments, **facts) from error
+                refusal = WampError(name, *arguments)
+                refusal.kwargs = facts  # not given to its constructor, which has parameters of its own
+                raise refusal from error
 
         def answer(*args: Any, **kwargs: Any) -> Deferred[Any]:
             return ensureDeferred(answering(*args, **kwargs))
 
-        return await self.session.register(answer, uri, options=RegisterOptions(details_arg="details", **options))
+        return await session.register(answer, uri, options=RegisterOptions(details_arg=_DETAILS, **options))
+
+    async def withdraw(self, registrations: list[Any]) -> None:
+        """Undo what `register` has returned: no new calls come in. If the session is gone, that has happened already."""
+        try:
+            for registration in registrations:
+                await registration.unregister()
+        except TransportLost:
+            self.log.debug("the session was lost while unregistering")
+
+    async def in_parts(self, details: Any, texts: Iterator[str]) -> str:
+        """
+        Send texts of entries as progressive results of a call, but for the last one, which is returned.
+
+        Between two of them everything else gets its turn. Requires: `details.progress`, or one text only.
+
+        Raises:
+            RemoteError: the connection was lost.
+        """
+        session = self.session
+        last = next(texts)
+        for following in texts:
+            if self.session is not session:
+                raise answered(TransportLost())
+            details.progress({"entries": last})
+            await deferLater(self.reactor, 0, lambda: None)
+            last = following
+        return last
 
     def publish(self, topic: str, *args: Any, options: Any = None) -> None:
         """Publish an event, if there is a session: whoever was to get it finds a gap later."""
@@ -150,10 +219,23 @@ class Connection:
         else:
             session.publish(topic, *args, options=options)
 
-    # Called by the session
+    def publish_delta(self, topic: str, delta: Delta, *, eligible: list[int] | None = None) -> None:
+        """Publish a delta, or only its position if it is too large for an event: then everybody finds a gap, and asks."""
+        if len(delta.entries) > MAX_DELTA:
+            delta = Delta(delta.epoch, delta.to, delta.to, NONE)
+        self.publish(topic, *delta.to_wire(), options=None if eligible is None else PublishOptions(eligible=eligible))
 
-    def _joined(self, session: Any, details: SessionDetails) -> None:
+    def leave(self, session: Any) -> None:
+        """End `session`, if it is the present one; another one follows."""
+        if self.session is session:
+            session.disconnect()
+
+    # What the session tells its owner
+
+    def begun(self, session: Any, details: SessionDetails) -> None:
+        """A session has joined."""
         self.session = session
+        self.topics = Topics(session)
         self.problem = None
         self.log.debug("joined {realm} as session {session}", realm=details.realm, session=details.session)
         ensureDeferred(self._set_up(session)).addErrback(self._not_set_up, session)
@@ -162,6 +244,7 @@ class Connection:
         for setup in list(self._setups):
             await setup(self)
         if self.session is session:
+            self._is_set_up = True
             waiting, self._waiting = self._waiting, []
             for each in waiting:
                 each.callback(None)
@@ -171,67 +254,33 @@ class Connection:
         if self.session is not session:
             return
         self.problem = failure.getErrorMessage()
-        self.log.error("cannot take part in the mesh, trying again: {problem}", problem=self.problem)
-        self.reactor.callLater(SETUP_PAUSE, session.disconnect)  # type: ignore[attr-defined]
+        if failure.check(DeltameshError, WampError):
+            self.log.error("cannot take part in the mesh, trying again: {problem}", problem=self.problem)
+        else:
+            self.log.failure("cannot take part in the mesh, trying again", failure)
+        self.reactor.callLater(SETUP_PAUSE, self.leave, session)
 
-    def _left(self, session: Any, details: CloseDetails) -> None:
+    def ended(self, session: Any, details: CloseDetails) -> None:
+        """A session has left, or was lost."""
         if details.reason not in ("wamp.close.normal", "wamp.close.goodbye_and_out", "wamp.close.transport_lost"):
             self.problem = f"{details.reason}: {details.message or ''}"
             self.log.warn("the router closed the session: {problem}", problem=self.problem)
         if self.session is session:
-            self.session = None
+            self.session = self.topics = None
+            self._is_set_up = False
             for callback in list(self._lost):
                 callback()
 
 
-class _Session(ApplicationSession):  # type: ignore[misc]
-    """Hands what happens to the connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(ComponentConfig(connection.realm))
-        self._connection = connection
-
-    def onConnect(self) -> None:  # noqa: N802 - Autobahn's name
-        transport = self._transport.transport
-        if hasattr(transport, "setTcpNoDelay"):
-            transport.setTcpNoDelay(True)
-        self.join(self._connection.realm)
-
-    def onJoin(self, details: SessionDetails) -> None:  # noqa: N802
-        self._connection._joined(self, details)
-
-    def onUserError(self, fail: Any, msg: str) -> None:  # noqa: N802
-        """Errors that travel to the caller are no news here; anything else is a fault of ours."""
-        if not isinstance(fail.value, WampError):
-            self._connection.log.failure("{msg}", fail, msg=msg)
-
-    def onLeave(self, details: CloseDetails) -> None:  # noqa: N802
-        self._connection._left(self, details)
-        self.disconnect()
+def _give_up(session: Any, answer: Deferred[Any]) -> None:
+    if session.is_attached():
+        answer.cancel()
+    elif not answer.called:
+        answer.errback(TransportLost())
 
 
-def _transport(url: str, make_session: Callable[[], Any], reactor: Any) -> tuple[IStreamClientEndpoint, Any]:
-    """Return endpoint and protocol factory for the address of a router."""
-    if url.startswith("unix:"):
-        return UNIXClientEndpoint(reactor, abspath(url.removeprefix("unix:"))), _rawsocket(make_session)
-    parts = urlsplit(url)
-    if parts.scheme not in ("ws", "wss", "rs", "rss") or parts.hostname is None:
-        raise ConfigurationError(f"{url!r} is no address of a router: use unix:PATH, ws://host:port/ws, wss://… or rs://host:port")
-    is_secure = parts.scheme in ("wss", "rss")
-    endpoint: Any = TCP4ClientEndpoint(reactor, parts.hostname, parts.port or (443 if is_secure else 80))
-    if is_secure:
-        endpoint = wrapClientTLS(optionsForClientTLS(parts.hostname), endpoint)
-    if parts.scheme in ("rs", "rss"):
-        return endpoint, _rawsocket(make_session)
-    factory = WampWebSocketClientFactory(make_session, url=url, serializers=[CBORSerializer()], reactor=reactor)
-    factory.setProtocolOptions(maxMessagePayloadSize=MAX_MESSAGE, maxFramePayloadSize=MAX_MESSAGE)
-    return endpoint, factory
+def _unavailable(message: str) -> RemoteError:
+    return RemoteError("wamp.error.unavailable", message, retry=True)
 
 
-def _rawsocket(make_session: Callable[[], Any]) -> Any:
-    factory = WampRawSocketClientFactory(make_session, serializer=CBORSerializer())
-    factory.setProtocolOptions(maxMessagePayloadSize=MAX_MESSAGE + 1)
-    return factory
-
-
-__all__ = ["DEFAULT_REALM", "DEFAULT_URL", "MAX_MESSAGE", "Connection"]
+__all__ = ["DEFAULT_REALM", "DEFAULT_URL", "Connection"]

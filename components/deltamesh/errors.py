@@ -29,8 +29,12 @@ from typing import Any, ClassVar
 PREFIX = "deltamesh.error."
 
 
+RESERVED_FACTS = frozenset({"callee", "callee_authid", "callee_authrole", "enc_algo", "error", "forward_for", "retry", "self"})
+"""Names that no fact can have: Autobahn's clients lose them, or their session, because they are parameters of its own error class."""
+
+
 class DeltameshError(Exception):
-    """The root. `facts` are JSON values that the message is made of."""
+    """The root. `facts` are JSON values that the message is made of; their names are none of `RESERVED_FACTS`."""
 
     uri: ClassVar[str] = PREFIX + "error"
     retry: bool = False
@@ -114,7 +118,7 @@ class Rejected(DeltameshError):
     uri = PREFIX + "rejected"
 
     def __init__(self, node: str, key: Any, error: str) -> None:
-        super().__init__(f"the transaction was rolled back: {node} failed for key {key!r:.80}: {error}", node=node, key=key, error=error)
+        super().__init__(f"the transaction was rolled back: {node} failed for key {key!r:.80}: {error}", node=node, key=key, reason=error)
 
 
 class ComputationFailed(DeltameshError):
@@ -123,7 +127,7 @@ class ComputationFailed(DeltameshError):
     uri = PREFIX + "computation_failed"
 
     def __init__(self, function: str, error: str) -> None:
-        super().__init__(f"{function} raised {error}", function=function, error=error)
+        super().__init__(f"{function} raised {error}", function=function, reason=error)
 
 
 class TooLarge(DeltameshError):
@@ -171,7 +175,7 @@ class GraphBroken(DeltameshError):
     uri = PREFIX + "graph_broken"
 
     def __init__(self, error: str) -> None:
-        super().__init__(f"the graph is broken, start again from its inputs: {error}", error=error)
+        super().__init__(f"the graph is broken, start again from its inputs: {error}", reason=error)
 
 
 class ConfigurationError(DeltameshError):

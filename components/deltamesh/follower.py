@@ -7,24 +7,25 @@ Wiring only: what a view is stands in `instances`, how nothing is missed in `str
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable
+from functools import wraps
 from typing import Any, Final
 
-from autobahn.wamp.types import PublishOptions
+from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from deltamesh.audience import Audience
 from deltamesh.connection import Connection
-from deltamesh.errors import Leaving, NotCaughtUp, TooLarge
-from deltamesh.instances import Instance, Instances
+from deltamesh.errors import InvalidParameters, Leaving, NotCaughtUp, TooLarge
+from deltamesh.instances import MAX_INSTANCES, Instance, Instances
 from deltamesh.mirroring import Mirroring
 from deltamesh.service import Service
 from deltamesh.stream import Position, parts
 from deltamesh.transaction import Caller
 from deltamesh.uris import check_name
+from deltamesh.values import NotJSON
 
 CONCURRENCY: Final = 256
 """Calls of one kind that the router may have under way at one follower."""
@@ -41,25 +42,49 @@ ANNOUNCE_INTERVAL: Final = 30.0
 PART_SIZE: Final = 256 * 1024
 """Characters of one part of a large result."""
 
-MAX_RESULT: Final = 4 << 20
-"""Characters of entries in a result that does not come in parts."""
+MAX_ANSWERED: Final = 10_000
+"""Sessions of one instance that were answered and have not subscribed yet; the others just find a gap if they missed something."""
+
+MAX_RESULT: Final = 3 << 20
+"""Characters of entries in a result that does not come in parts: of up to 4 bytes each, they fit into one message."""
 
 
 class Follower:
-    """One follower of `service`, on `connection`. `name` is unique in the mesh; a random one unless given."""
+    """
+    One follower of `service`, on `connection`.
+
+    Args:
+        name: unique in the mesh; a random one unless given.
+        grace: see `GRACE`.
+        patience: see `PATIENCE`.
+        limit: instances that it holds at most.
+    """
 
     log = Logger()
 
-    def __init__(self, service: Service, connection: Connection, *, name: str | None = None) -> None:
+    def __init__(
+        self,
+        service: Service,
+        connection: Connection,
+        *,
+        name: str | None = None,
+        grace: float = GRACE,
+        patience: float = PATIENCE,
+        limit: int = MAX_INSTANCES,
+    ) -> None:
         self.service = service
         self.name = check_name("a follower", name or f"f{secrets.token_hex(4)}")
         self._connection = connection
-        self._instances = Instances(service, lambda: service.uris.live(self.name, secrets.token_hex(16)))
+        self._instances = Instances(service, lambda: service.uris.live(self.name, secrets.token_hex(16)), limit=limit)
         self._mirroring = Mirroring(service.uris, connection, self._instances, self._changed, self._begun)
         self._audience = Audience(self._instances, self._greet, self._now)
         self._registered: list[Any] = []
         self._waiting: list[tuple[Position, Deferred[None]]] = []
-        self._flushing: IDelayedCall | None = None
+        self._flushing: DelayedCall | None = None
+        self._grace = grace
+        self._patience = patience
+        self._num_calls = 0  # under way
+        self._idle: Deferred[None] | None = None  # waits until none is
         self._is_leaving = False
         self._tidying = LoopingCall(self._tidy)
         self._announcing = LoopingCall(self._announce)
@@ -73,19 +98,21 @@ class Follower:
 
     def start(self) -> None:
         """Begin to connect; serve as soon as the shared graph is there."""
-        self._tidying.start(GRACE / 4, now=False)
+        self._tidying.start(self._grace / 4, now=False)
         self._announcing.start(ANNOUNCE_INTERVAL, now=False)
         self._connection.start()
 
     async def stop(self) -> None:
-        """Take no new calls, tell the clients to move, and leave."""
+        """Take no new calls, finish those under way, tell the clients to move, and leave."""
         self._is_leaving = True
         for loop in (self._tidying, self._announcing):
             if loop.running:
                 loop.stop()
         registered, self._registered = self._registered, []
-        for registration in registered:
-            await registration.unregister()
+        await self._connection.withdraw(registered)
+        if self._num_calls:
+            self._idle = Deferred()
+            await self._idle
         self._flush()
         self._connection.publish(self.service.uris.follower_gone(self.name))
         await self._connection.stop()
@@ -98,7 +125,7 @@ class Follower:
         await self._audience.follow(connection.session)
         await self._mirroring.begin()
         for uri, procedure in ((uris.open, self._open), (uris.read, self._read)):
-            self._registered.append(await connection.register(uri, procedure, invoke="roundrobin", concurrency=CONCURRENCY))
+            self._registered.append(await connection.register(uri, self._counted(procedure), invoke="roundrobin", concurrency=CONCURRENCY))
         self.log.info("{name} follows {service} at {position}", name=self.name, service=uris.prefix, position=self._wire_position())
 
     def _lost(self) -> None:
@@ -108,12 +135,32 @@ class Follower:
 
     # Procedures
 
+    def _counted(self, procedure: Callable[..., Awaitable[dict[str, Any]]]) -> Callable[..., Awaitable[dict[str, Any]]]:
+        """Return `procedure`, known to `stop` while it runs."""
+
+        @wraps(procedure)
+        async def counted(*args: Any, **kwargs: Any) -> dict[str, Any]:
+            self._num_calls += 1
+            try:
+                return await procedure(*args, **kwargs)
+            finally:
+                self._num_calls -= 1
+                if self._idle is not None and not self._num_calls:
+                    idle, self._idle = self._idle, None
+                    self._connection.reactor.callLater(0, idle.callback, None)
+
+        return counted
+
     async def _open(
-        self, details: Any, resource: Any = None, parameters: Any = None, position: Any = None, at_least: Any = None
+        self, details: Any, /, resource: Any = None, params: Any = None, position: Any = None, at_least: Any = None
     ) -> dict[str, Any]:
         known = None if position is None else Position.from_wire(position)
-        instance = await self._instance(details, resource, parameters, at_least, known)
+        instance = await self._instance(details, resource, params, at_least, known)
+        if self._is_leaving:
+            raise Leaving  # what is opened here would have to be opened anew at once
         answer = self._instances.answer(instance, known)
+        if details.caller is not None and len(instance.answered) < MAX_ANSWERED:
+            instance.answered[details.caller] = answer.position
         wire = {
             **answer.to_wire(),
             "topic": instance.topic,
@@ -122,22 +169,23 @@ class Follower:
         }
         return await self._in_parts(details, instance, wire)
 
-    async def _read(self, details: Any, resource: Any = None, parameters: Any = None, **options: Any) -> dict[str, Any]:
-        at_least = options.pop("at_least", None)
-        has_key, key = "key" in options, options.pop("key", None)
-        instance = await self._instance(details, resource, parameters, at_least, None)
+    async def _read(self, details: Any, /, resource: Any = None, params: Any = None, at_least: Any = None, **key: Any) -> dict[str, Any]:
+        if unknown := key.keys() - {"key"}:
+            raise InvalidParameters(self.service.uris.read, f"there is no keyword {', '.join(sorted(unknown))}")
+        instance = await self._instance(details, resource, params, at_least, None)
         answer = self._instances.answer(instance, None)
         wire = answer.to_wire()
         del wire["from"]
-        if has_key:
-            return {**wire, "entries": self._instances.one(instance, key)}
+        if key:
+            try:
+                return {**wire, "entries": self._instances.one(instance, key["key"])}
+            except NotJSON as error:
+                raise InvalidParameters(self.service.uris.read, f"key: {error}") from error
         return await self._in_parts(details, instance, wire)
 
-    async def _instance(self, details: Any, resource: Any, parameters: Any, at_least: Any, known: Position | None) -> Instance:
-        if self._is_leaving:
-            raise Leaving
+    async def _instance(self, details: Any, resource: Any, params: Any, at_least: Any, known: Position | None) -> Instance:
         caller = Caller(details.caller, details.caller_authid, details.caller_authrole)
-        identity, describe = self.service.instantiate(resource, parameters, caller)
+        identity, describe = self.service.instantiate(resource, params, caller)
         if at_least is not None:
             await self._reached(Position.from_wire(at_least))
         here = self.position
@@ -154,13 +202,7 @@ class Follower:
             raise TooLarge("result", len(text), MAX_RESULT, "call with receive_progress, or ask for less")
         if wire.get("from") is not None:  # the difference is larger than a part: the whole is as good
             wire["from"] = None
-        following: Iterator[str] = parts(instance.watch.entries(), PART_SIZE)
-        part = next(following)
-        for after in following:
-            details.progress({"entries": part})
-            await deferLater(self._connection.reactor, 0, lambda: None)  # type: ignore[arg-type]
-            part = after
-        return {**wire, "entries": part}
+        return {**wire, "entries": await self._connection.in_parts(details, parts(instance.watch.entries(), PART_SIZE))}
 
     # Positions
 
@@ -171,7 +213,7 @@ class Follower:
         arrived: Deferred[None] = Deferred()
         entry = (wanted, arrived)
         self._waiting.append(entry)
-        arrived.addTimeout(PATIENCE, self._connection.reactor, lambda *_: None)  # type: ignore[arg-type]
+        arrived.addTimeout(self._patience, self._connection.reactor, lambda *_: None)
         try:
             await arrived
         finally:
@@ -188,14 +230,14 @@ class Follower:
         return None if self.position is None else self.position.to_wire()
 
     def _now(self) -> float:
-        return float(self._connection.reactor.seconds())  # type: ignore[attr-defined]
+        return float(self._connection.reactor.seconds())
 
     # Publishing
 
     def _changed(self) -> None:
         """The mirror has moved: publish at the end of this turn, so that revisions that arrive together leave together."""
         if self._flushing is None:
-            self._flushing = self._connection.reactor.callLater(0, self._flush)  # type: ignore[attr-defined]
+            self._flushing = self._connection.reactor.callLater(0, self._flush)
         if self._waiting:
             arrived = [each for each in self._waiting if self._is_at(each[0])]
             self._waiting = [each for each in self._waiting if each not in arrived]
@@ -214,18 +256,20 @@ class Follower:
                 flushing.cancel()
         for instance, delta in self._instances.flush():
             if instance.subscribers:
-                self._connection.publish(instance.topic, *delta.to_wire())
+                self._connection.publish_delta(instance.topic, delta)
 
     def _greet(self, instance: Instance, session: int) -> None:
-        """Tell a session that has subscribed where the instance is: if it missed anything, it finds a gap."""
+        """Send a session that has subscribed what it missed since it was answered, or where the instance is: then it finds the gap."""
         self._flush()
-        self._connection.publish(instance.topic, *instance.publisher.announce().to_wire(), options=PublishOptions(eligible=[session]))
+        position = instance.answered.pop(session, None)
+        event = instance.publisher.announce() if position is None else instance.publisher.catch_up(position)
+        self._connection.publish_delta(instance.topic, event, eligible=[session])
 
     def _announce(self) -> None:
         for instance in self._instances.all():
             if instance.subscribers:
-                self._connection.publish(instance.topic, *instance.publisher.announce().to_wire())
+                self._connection.publish_delta(instance.topic, instance.publisher.announce())
 
     def _tidy(self) -> None:
-        self._instances.free_unused(self._now() - GRACE)
-
+        for instance in self._instances.free_unused(self._now() - self._grace):
+            self._audience.freed(instance)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from deltamesh.errors import TooManyInstances
+from deltamesh.errors import MalformedMessage, TooManyInstances
 from deltamesh.graph import Collection, Entry, Graph, Watch, in_order
 from deltamesh.service import Identity, Service, Shared
 from deltamesh.stream import Answer, Delta, Position, Publisher, Track, decode, encode
@@ -36,6 +36,10 @@ class Instance:
     """What is still to be published."""
     subscribers: set[int] = field(default_factory=set)
     """Sessions that are subscribed to the topic."""
+    subscription: int | None = None
+    """What the router calls the subscription to the topic; None as long as there was none."""
+    answered: dict[int, Position] = field(default_factory=dict)
+    """Where sessions were answered that have not subscribed yet."""
     text: str | None = None
     """The whole content as JSON text, while it is known and current."""
     unused_since: float | None = None
@@ -101,10 +105,13 @@ class Instances:
 
     def _by_collection(self, entries: dict[IndexKey, Values]) -> dict[str, list[Entry]]:
         writes: dict[str, list[Entry]] = {}
-        for key, values in entries.items():
-            name, inner = plain_key(key)
-            writes.setdefault(name, []).append((inner, values))
-        return {name: listed for name, listed in writes.items() if name in self._names}
+        for index, values in entries.items():
+            key = plain_key(index)
+            if not isinstance(key, tuple) or len(key) != 2 or not isinstance(key[0], str):
+                raise MalformedMessage("shared entries", f"a key is [collection, key], not {key!r:.80}")
+            if key[0] in self._names:  # a leader of a newer release may share more
+                writes.setdefault(key[0], []).append((key[1], values))
+        return writes
 
     def _write(self, writes: dict[str, list[Entry]], position: Position) -> None:
         assert self._track is not None, "a delta continues some content"
@@ -168,6 +175,16 @@ class Instances:
                 text = encode([(key, changed[key]) for key in in_order(changed)])
                 yield instance, instance.publisher.publish(text)
 
+    def move(self) -> None:
+        """Give all instances new topics, and forget who was subscribed or answered."""
+        self._by_topic = {}
+        for instance in self._by_identity.values():
+            instance.topic = self._make_topic()
+            self._by_topic[instance.topic] = instance
+            instance.subscription = None
+            instance.subscribers.clear()
+            instance.answered.clear()
+
     def at_topic(self, topic: str) -> Instance | None:
         """Return the instance whose topic this is."""
         return self._by_topic.get(topic)
@@ -176,10 +193,10 @@ class Instances:
         """Return all instances."""
         return list(self._by_identity.values())
 
-    def free_unused(self, before: float) -> int:
-        """Free the instances without a subscriber since before `before`; return how many."""
+    def free_unused(self, before: float) -> list[Instance]:
+        """Free the instances without a subscriber since before `before`; return them."""
         unused = [each for each in self._by_identity.values() if each.unused_since is not None and each.unused_since < before]
         for instance in unused:
             instance.watch.close()
             del self._by_identity[instance.identity], self._by_topic[instance.topic], self._by_watch[instance.watch]
-        return len(unused)
+        return unused

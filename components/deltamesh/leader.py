@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import secrets
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.base import DelayedCall
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from deltamesh.connection import MAX_MESSAGE, Connection
-from deltamesh.errors import InvalidIdempotencyKey, InvalidTransaction, TooLarge, UnknownName
+from deltamesh.connection import Connection
+from deltamesh.errors import InvalidIdempotencyKey, TooLarge, UnknownName
 from deltamesh.graph import Commit, Writes
 from deltamesh.journal import Answered, Journal, MemoryJournal, Record
 from deltamesh.service import Service
-from deltamesh.shared import SharedGraph, parse_writes
-from deltamesh.stream import Position
+from deltamesh.shared import SharedGraph, decode_changes, parse_writes
+from deltamesh.stream import Delta, Position
 from deltamesh.transaction import Caller
 from deltamesh.values import JSON
 
@@ -26,6 +26,9 @@ ANNOUNCE_INTERVAL: Final = 1.0
 
 PART_SIZE: Final = 256 * 1024
 """Characters of one part of a snapshot."""
+
+MAX_RESULT: Final = 3 << 20
+"""Characters of the result of an action: of up to 4 bytes each, they fit into one message."""
 
 
 class Leader:
@@ -41,9 +44,11 @@ class Leader:
         self._shared = SharedGraph(service, recovered.position)
         for name, entries in recovered.entries:
             self._shared.load({name: entries})
-        self._flushing: IDelayedCall | None = None
+        self._flushing: DelayedCall | None = None
         self._quiet = LoopingCall(self._announce)
+        self._leads = False
         connection.on_join(self._set_up)
+        connection.on_lost(self._lost)
 
     @property
     def position(self) -> Position:
@@ -60,62 +65,60 @@ class Leader:
         self._flush()
         if self._quiet.running:
             self._quiet.stop()
-        self._connection.publish(self.service.uris.leader_gone)
+        if self._leads:
+            self._connection.publish(self.service.uris.leader_gone)
         await self._connection.stop()
 
     async def _set_up(self, connection: Connection) -> None:
         uris = self.service.uris
+        await connection.register(uris.write, self._write)  # only one can, and from here on it is this one that leads
+        self._leads = True
         await connection.call("wamp.session.add_testament", uris.leader_gone, [], {})
-        await connection.register(uris.write, self._write)
         for name in self.service.actions:
             await connection.register(uris.action(name), self._action(name))
         await connection.register(uris.snapshot, self._snapshot)
         self._announce()
         self.log.info("leads {service} at {position}", service=uris.prefix, position=self.position.to_wire())
 
+    def _lost(self) -> None:
+        self._leads = False
+
     # Procedures
 
-    async def _write(self, _details: Any, changes: Any = None, idempotency_key: Any = None) -> dict[str, Any]:
-        if isinstance(changes, str):
-            if len(changes) > MAX_MESSAGE:
-                raise TooLarge("changes", len(changes), MAX_MESSAGE, "split the transaction")
-            try:
-                changes = msgspec.json.decode(changes)
-            except msgspec.DecodeError as error:
-                raise InvalidTransaction(f"changes are not JSON: {error}") from error
+    async def _write(self, _details: Any, /, changes: Any = None, idempotency_key: Any = None) -> dict[str, Any]:
         key = _checked(idempotency_key)
         answered = self._answered(key)
         if answered is None:
-            answered = await self._commit(parse_writes(changes), None, key)
+            answered = await self._commit(parse_writes(decode_changes(changes)), None, key)
         return {"epoch": self.position.epoch, "revision": answered.revision}
 
     def _action(self, name: str) -> Any:
-        async def act(details: Any, *args: Any, idempotency_key: Any = None, **kwargs: Any) -> dict[str, Any]:
+        async def act(details: Any, /, *args: Any, idempotency_key: Any = None, **kwargs: Any) -> dict[str, Any]:
             key = _checked(idempotency_key)
             answered = self._answered(key)
             if answered is None:
                 caller = Caller(details.caller, details.caller_authid, details.caller_authrole)
                 result, transaction = self.service.act(name, self._shared.graph, caller, args, kwargs)
+                size = len(msgspec.json.encode(result))
+                if size > MAX_RESULT:
+                    raise TooLarge(f"result of {name}", size, MAX_RESULT)
                 answered = await self._commit(transaction.writes(), result, key)
             return {"result": answered.result, "epoch": self.position.epoch, "revision": answered.revision}
 
         return act
 
-    async def _snapshot(self, details: Any, position: Any = None) -> dict[str, Any]:
+    async def _snapshot(self, details: Any, /, position: Any = None) -> dict[str, Any]:
         since = None if position is None else Position.from_wire(position)
         self._flush()
         snapshot = self._shared.snapshot(since, PART_SIZE)
-        part = next(snapshot.texts)
-        for following in snapshot.texts:
-            if details.progress is None:
-                raise TooLarge("snapshot", len(part) + len(following), PART_SIZE, "call with receive_progress")
-            details.progress({"entries": part})
-            await self._turn()  # lets writes and deltas pass, and the router keep up
-            part = following
-        return {"epoch": snapshot.position.epoch, "from": snapshot.since, "revision": snapshot.position.revision, "entries": part}
-
-    def _turn(self) -> Deferred[None]:
-        return deferLater(self._connection.reactor, 0, lambda: None)  # type: ignore[arg-type]
+        texts = snapshot.texts
+        if details.progress is None:
+            listed = list(islice(texts, 2))
+            if len(listed) > 1:
+                raise TooLarge("snapshot", sum(map(len, listed)), PART_SIZE, "call with receive_progress")
+            texts = iter(listed)
+        wire = {"epoch": snapshot.position.epoch, "from": snapshot.since, "revision": snapshot.position.revision}
+        return {**wire, "entries": await self._connection.in_parts(details, texts)}
 
     # Committing
 
@@ -133,7 +136,7 @@ class Leader:
         answered = Answered(commit.revision, result)
         await self._journal.append([Record(commit.revision, writes, idempotency_key, answered)])
         if self._flushing is None:
-            self._flushing = self._connection.reactor.callLater(0, self._flush)  # type: ignore[attr-defined]
+            self._flushing = self._connection.reactor.callLater(0, self._flush)
         return answered
 
     def _report(self, commit: Commit) -> None:
@@ -149,12 +152,16 @@ class Leader:
                 flushing.cancel()
         delta = self._shared.flush()
         if delta is not None:
-            self._connection.publish(self.service.uris.shared, *delta.to_wire())
+            self._publish(delta)
             if self._quiet.running:
                 self._quiet.reset()
 
     def _announce(self) -> None:
-        self._connection.publish(self.service.uris.shared, *self._shared.announce().to_wire())
+        self._publish(self._shared.announce())
+
+    def _publish(self, delta: Delta) -> None:
+        if self._leads:
+            self._connection.publish_delta(self.service.uris.shared, delta)
 
 
 def _checked(idempotency_key: Any) -> str | None:

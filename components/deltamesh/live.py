@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from autobahn.wamp.exception import ApplicationError as WampError
-from autobahn.wamp.exception import TransportLost
+from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from deltamesh.connection import Connection
-from deltamesh.errors import DeltameshError, MalformedMessage, from_wire
+from deltamesh.errors import DeltameshError, MalformedMessage
 from deltamesh.stream import Answer, Apply, Ask, Delta, Mirror, Output, Position, State, Subscriber, join
+from deltamesh.topics import Handler, Topics
 from deltamesh.values import JSON, Values
 
 if TYPE_CHECKING:
@@ -47,12 +46,12 @@ class Live:
         self._subscriber = Subscriber()
         self._callbacks: list[OnChange] = []
         self._opened: Deferred[None] = Deferred()
-        self._subscriptions: list[Any] = []
+        self._listening: list[tuple[Topics, str, Handler]] = []
         self._topic: str | None = None  # that is subscribed to
         self._latest = 0  # number of the last ask
         self._tries = 0
         self._is_closed = False
-        self._watchdog: IDelayedCall | None = None
+        self._watchdog: DelayedCall | None = None
         mesh.connection.on_lost(self._lost)
         mesh.connection.on_join(self._joined)
         if mesh.connection.session is not None:
@@ -90,9 +89,9 @@ class Live:
             self._is_closed = True
             self._subscriber.lost()
             self._mesh.connection.forget(self._lost, self._joined)
-            if self._watchdog is not None and self._watchdog.active():
-                self._watchdog.cancel()
-            self._unsubscribe()
+            self._expect_event(0)
+            self._leave(self._listening)
+            self._listening = []
 
     # The connection
 
@@ -100,7 +99,7 @@ class Live:
         self._do(self._subscriber.connected())
 
     def _lost(self) -> None:
-        self._subscriptions.clear()
+        self._listening = []
         self._topic = None
         self._subscriber.lost()
 
@@ -126,8 +125,14 @@ class Live:
             if not self._opened.called:
                 self._opened.callback(None)
             elif changed:
-                for callback in self._callbacks:
-                    callback(changed)
+                self._tell(changed)
+
+    def _tell(self, changed: list[JSON]) -> None:
+        for callback in list(self._callbacks):
+            try:
+                callback(changed)
+            except Exception:  # noqa: BLE001 - the application's, which must not stop the stream
+                self.log.failure("a callback of {resource} failed", resource=self.resource)
 
     async def _ask(self, ask: Ask) -> None:
         mesh = self._mesh
@@ -151,8 +156,8 @@ class Live:
         self._at_least = None
         self.follower = wire["follower"]
         self._do(self._subscriber.answer(ask.number, wire["topic"], answer))
-        if self._subscriber.source == wire["topic"]:
-            await self._subscribe(wire["topic"], wire["gone"])
+        if self._subscriber.source == wire["topic"]:  # the answer was of use, and nobody has closed this meanwhile
+            self._listen(wire["topic"], wire["gone"])
 
     async def _try_again(self, ask: Ask, error: DeltameshError) -> None:
         if not error.retry:
@@ -174,13 +179,14 @@ class Live:
     def _crashed(self, failure: Any) -> None:
         self._fail(DeltameshError(f"{self.resource}: {failure.getErrorMessage()}"))
 
-    async def _subscribe(self, topic: str, gone: str) -> None:
-        """Subscribe to the topics of an answer, unless this is done already."""
+    def _listen(self, topic: str, gone: str) -> None:
+        """Subscribe to the topics of an answer. First `gone`: so the first event on `topic` says that this will be heard of too."""
+        topics = self._mesh.connection.topics
+        assert topics is not None, "an answer comes through a session"
         if topic == self._topic:
+            self._expect_event(LONG_SILENCE)
             return
-        self._topic = topic
         follower = self.follower
-        former, self._subscriptions = self._subscriptions, []
 
         def event(*arguments: Any) -> None:
             self._expect_event(LONG_SILENCE)
@@ -190,16 +196,22 @@ class Live:
                 self.log.error("{topic}: {error}", topic=topic, error=error)
                 self._do(self._subscriber.ask())
 
-        self._expect_event(GREETING)
-        session = self._mesh.connection.session
-        try:
-            for handler, uri in ((event, topic), (lambda: self._gone(follower), gone)):
-                self._subscriptions.append(await session.subscribe(handler, uri))
-        except TransportLost as error:
-            self.log.debug("not subscribed: {error}", error=error)
-        except WampError as error:
-            self._fail(from_wire(error.error, list(error.args), dict(error.kwargs)))
-        self._unsubscribe(former)
+        former, self._topic = self._listening, topic
+        self._listening = [(topics, gone, lambda: self._gone(follower)), (topics, topic, event)]
+        self._expect_event(LONG_SILENCE if topics.has(topic) else GREETING)
+        for _, uri, handler in self._listening:
+            ensureDeferred(topics.add(uri, handler)).addErrback(self._not_subscribed)
+        self._leave(former)
+
+    def _not_subscribed(self, failure: Any) -> None:
+        failure.trap(DeltameshError)
+        if not failure.value.retry:  # otherwise the session is lost, and all begins anew
+            self._fail(failure.value)
+
+    @staticmethod
+    def _leave(listening: list[tuple[Topics, str, Handler]]) -> None:
+        for topics, uri, handler in listening:
+            topics.remove(uri, handler)
 
     def _expect_event(self, within: float) -> None:
         """Ask anew if nothing arrives in time: the follower may have died before this subscribed to its end."""
@@ -210,13 +222,8 @@ class Live:
 
     def _silent(self) -> None:
         if self.is_live:
+            self._leave(self._listening)
+            self._listening = []
             self._topic = None
             self._subscriber.lost()
             self._do(self._subscriber.connected())
-
-    def _unsubscribe(self, subscriptions: list[Any] | None = None) -> None:
-        if subscriptions is None:
-            subscriptions, self._subscriptions = self._subscriptions, []
-        for subscription in subscriptions:
-            if subscription.active:
-                subscription.unsubscribe().addErrback(lambda failure: self.log.debug("unsubscribe: {f}", f=failure.getErrorMessage()))

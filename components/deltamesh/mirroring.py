@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -12,7 +13,7 @@ from twisted.logger import Logger
 from deltamesh.connection import Connection
 from deltamesh.errors import DeltameshError, MalformedMessage, RemoteError
 from deltamesh.instances import Instances
-from deltamesh.stream import Answer, Apply, Ask, Delta, Output, State, Subscriber, join
+from deltamesh.stream import Answer, Apply, Ask, Delta, Output, Replace, State, Subscriber, join
 from deltamesh.uris import ServiceURIs
 
 PAUSE: Final = 0.5
@@ -20,7 +21,12 @@ PAUSE: Final = 0.5
 
 
 class Mirroring:
-    """Drives a `Subscriber`. `changed()` is called when the mirror has moved, `begun()` when it is that of a new epoch."""
+    """
+    Drives a `Subscriber`. `changed()` is called when the mirror has moved, `begun()` when it is that of a new epoch.
+
+    Deltas that arrive together are taken in as one: what they touch is computed once, and a follower that has fallen behind
+    catches up.
+    """
 
     log = Logger()
 
@@ -33,6 +39,8 @@ class Mirroring:
         self._changed = changed
         self._begun = begun
         self._subscriber = Subscriber()
+        self._arrived: list[Apply] = []
+        self._taking_in: DelayedCall | None = None
         self._live: list[Deferred[None]] = []
         self._latest = 0  # number of the last ask
 
@@ -66,22 +74,41 @@ class Mirroring:
             if isinstance(output, Ask):
                 self._latest = output.number
                 ensureDeferred(self._ask(output)).addErrback(self._crashed)
-                continue
-            try:
-                if isinstance(output, Apply):
-                    self._instances.apply(output.entries, output.position)
-                    self._changed()
-                else:
-                    begins = self._instances.replace(output.entries, output.position)
-                    (self._begun if begins else self._changed)()
-            except MalformedMessage as error:
-                self.log.error("the shared graph cannot be read: {error}", error=error)
-                self._do(self._subscriber.ask(whole=True))
-                return
+            elif isinstance(output, Apply):
+                self._arrived.append(output)
+                if self._taking_in is None:
+                    self._taking_in = self._connection.reactor.callLater(0, self._take_in)
+            else:
+                self._arrived.clear()  # older than the whole content
+                self._replace(output)
         if self._subscriber.state is State.LIVE:
             waiting, self._live = self._live, []
             for each in waiting:
                 each.callback(None)
+
+    def _take_in(self) -> None:
+        """Bring the mirror to the last delta that has arrived."""
+        self._taking_in = None
+        arrived, self._arrived = self._arrived, []
+        if arrived:
+            try:
+                self._instances.apply(join([each.entries for each in arrived]), arrived[-1].position)
+            except MalformedMessage as error:
+                self._unreadable(error)
+            else:
+                self._changed()
+
+    def _replace(self, whole: Replace) -> None:
+        try:
+            begins = self._instances.replace(whole.entries, whole.position)
+        except MalformedMessage as error:
+            self._unreadable(error)
+        else:
+            (self._begun if begins else self._changed)()
+
+    def _unreadable(self, error: MalformedMessage) -> None:
+        self.log.error("the shared graph cannot be read: {error}", error=error)
+        self._do(self._subscriber.ask(whole=True))
 
     async def _ask(self, ask: Ask) -> None:
         if ask.pause:
@@ -89,7 +116,9 @@ class Mirroring:
         texts: list[str] = []
         position = None if ask.position is None else ask.position.to_wire()
         try:
-            wire = await self._connection.call(self._uris.snapshot, on_progress=lambda part: texts.append(part["entries"]), position=position)
+            wire = await self._connection.call(
+                self._uris.snapshot, on_progress=lambda part: texts.append(part["entries"]), position=position
+            )
             answer = Answer.from_wire({**wire, "entries": join([*texts, wire["entries"]])})
         except DeltameshError as error:
             self.log.debug("no snapshot: {error}", error=error)
@@ -100,7 +129,7 @@ class Mirroring:
         self._do(self._subscriber.answer(ask.number, self._uris.shared, answer))
 
     def _sleep(self) -> Deferred[None]:
-        return deferLater(self._connection.reactor, PAUSE, lambda: None)  # type: ignore[arg-type]
+        return deferLater(self._connection.reactor, PAUSE, lambda: None)
 
     def _crashed(self, failure: Any) -> None:
         self.log.failure("mirroring failed", failure)

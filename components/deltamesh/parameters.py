@@ -54,7 +54,7 @@ class Parameters:
 
     def check(self, given: object) -> dict[str, Any]:
         """
-        Return the parameters, defaults filled in, converted to their annotations.
+        Return the parameters, defaults filled in, converted to their annotations; those of any type are frozen JSON.
 
         Raises:
             InvalidParameters: `given` is not an object with the right names and types.
@@ -68,7 +68,7 @@ class Parameters:
             size = len(msgspec.json.encode(given))
             if size > MAX_SIZE:
                 raise TooLarge(f"parameters of {self.name}", size, MAX_SIZE)
-            struct = msgspec.convert(given, self._struct, strict=True)
+            struct = msgspec.convert(freeze(given), self._struct, strict=True)
         except (msgspec.MsgspecError, TypeError, RecursionError, ValueError) as error:
             raise InvalidParameters(self.name, str(error)) from error
         return {name: getattr(struct, name) for name in self.names}

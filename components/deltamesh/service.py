@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
-from deltamesh.errors import ApplicationError, ComputationFailed, ConfigurationError, DeltameshError, UnknownName
+from deltamesh.errors import RESERVED_FACTS, ApplicationError, ComputationFailed, ConfigurationError, DeltameshError, UnknownName
 from deltamesh.graph import Collection, Input, OnError
 from deltamesh.graph.failure import describe
 from deltamesh.parameters import Parameters
 from deltamesh.transaction import Caller, Inputs, Transaction
-from deltamesh.uris import RESERVED, ServiceURIs, check_name
+from deltamesh.uris import GUARDED, RESERVED, ServiceURIs, check_name
 from deltamesh.values import JSON, freeze, order_of
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -85,7 +85,7 @@ class Service:
     def action(self, function: _Function) -> _Function:
         """Declare an action: `function(tx, caller, …)` runs on the leader, inside one transaction; its result goes to the caller."""
         name = self._declare("an action", function.__name__, self.actions)
-        if name in RESERVED:
+        if name in RESERVED or name.startswith(GUARDED):
             raise ConfigurationError(f"an action cannot be called {name}: {self.uris.action(name)} means something else")
         parameters = Parameters(function, 2)
         if "idempotency_key" in parameters.names:
@@ -94,9 +94,15 @@ class Service:
         return function
 
     def error(self, name: str, message: str = "", *, retry: bool = False, **facts: Any) -> ApplicationError:
-        """Return an error to raise from an action or a resource; callers get it under the URI `<service>.error.<name>`."""
+        """
+        Return an error to raise from an action or a resource; callers get it under the URI `<service>.error.<name>`.
+
+        `facts` are JSON.
+        """
         check_name("an error", name)
-        return ApplicationError(self.uris.error(name), message or name.replace("_", " "), retry=retry, **facts)
+        if taken := facts.keys() & RESERVED_FACTS:
+            raise ConfigurationError(f"{name}: a fact cannot be called {min(taken)}, which means something else on the way")
+        return ApplicationError(self.uris.error(name), message or name.replace("_", " "), retry=retry, **freeze(facts))
 
     def _declare(self, kind: str, name: str, known: dict[str, Any]) -> str:
         if name in known:
@@ -114,12 +120,12 @@ class Service:
         """
         if self._shared is None:
             return dict(self.inputs)
-        found = self._shared()
+        found: Any = self._shared()
         if not isinstance(found, dict) or not all([isinstance(each, Collection) for each in found.values()]):
             raise ConfigurationError(f"{self._shared.__name__} must return a dictionary of collections by name, not {found!r:.80}")
         for name in found:
             check_name("a shared collection", name)
-        return found
+        return dict(found)
 
     def instantiate(self, resource: str, parameters: object, caller: Caller) -> tuple[Identity, Callable[[Shared], Collection]]:
         """

@@ -10,14 +10,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from deltamesh.errors import InvalidTransaction, TooLarge
 from deltamesh.graph import Commit, Graph, Watch, Writes, in_order
 from deltamesh.service import Service
-from deltamesh.stream import Delta, Position, Publisher, Track, encode, parts
+from deltamesh.stream import Delta, Position, Publisher, Track, decode, encode, parts
 from deltamesh.values import IndexKey, Values, index_key
 
 MAX_ENTRIES: Final = 100_000
 """Entries that one transaction from outside may have."""
+
+MAX_CHANGES: Final = 8 << 20
+"""Bytes of JSON text that one transaction from outside may have: so each of its entries fits into a message to a follower."""
 
 HISTORY_DELTAS: Final = 10_000
 HISTORY_SIZE: Final = 32 << 20
@@ -41,9 +46,7 @@ class SharedGraph:
     def __init__(self, service: Service, position: Position) -> None:
         self.graph = Graph(service.inputs, on_error=service.on_error)
         self.graph.revision = position.revision
-        self._watches: dict[Watch, str] = {
-            self.graph.watch(collection): name for name, collection in service.shared_collections().items()
-        }
+        self._watches: dict[Watch, str] = {self.graph.watch(collection): name for name, collection in service.shared_collections().items()}
         self._track = Track(position.epoch, position.revision)
         self._publisher = Publisher(self._track, max_deltas=HISTORY_DELTAS, max_size=HISTORY_SIZE)
         self._changed: dict[IndexKey, Values] = {}  # by (collection, key), since the last flush
@@ -90,10 +93,28 @@ class SharedGraph:
         Requires: everything is flushed. The texts are made while they are iterated, from content that does not change.
         """
         if position is not None and (resumed := self._publisher.since(position)) is not None:
-            return Snapshot(self.position, position.revision, iter([resumed]))
+            texts = iter([resumed]) if len(resumed) <= part_size else parts(decode(resumed).items(), part_size)
+            return Snapshot(self.position, position.revision, texts)
         content = [(name, watch.entries()) for watch, name in self._watches.items()]
         entries = (((name, key), values) for name, listed in content for key, values in listed)
         return Snapshot(self.position, None, parts(entries, part_size))
+
+
+def decode_changes(changes: Any) -> Any:
+    """
+    Return the structure of changes that come as JSON text, or as a structure already.
+
+    Raises:
+        InvalidTransaction: the text is not JSON, or the structure has no JSON form.
+        TooLarge: they have more than `MAX_CHANGES` bytes as JSON text.
+    """
+    try:
+        text = changes.encode() if isinstance(changes, str) else msgspec.json.encode(changes)
+        if len(text) > MAX_CHANGES:
+            raise TooLarge("bytes of one transaction", len(text), MAX_CHANGES, "split it")
+        return msgspec.json.decode(text) if isinstance(changes, str) else changes
+    except (msgspec.MsgspecError, RecursionError, TypeError, ValueError) as error:
+        raise InvalidTransaction(f"changes are not JSON: {error}") from error
 
 
 def parse_writes(changes: Any) -> dict[str, list[tuple[Any, Any]]]:

@@ -62,7 +62,8 @@ class Transaction:
         """
         if not values:
             raise TypeError("put() needs at least one value; delete() removes a key")
-        self._writes.setdefault(collection.name, {})[index_key(key)] = Values([freeze(value) for value in values])
+        index, frozen = index_key(key), Values([freeze(value) for value in values])
+        self._writes.setdefault(collection.name, {})[index] = frozen
 
     def delete(self, collection: Input, key: Any) -> None:
         """Remove `key`, if it is there."""

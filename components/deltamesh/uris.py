@@ -14,6 +14,9 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 RESERVED: Final = frozenset({"error", "follower", "leader", "live", "open", "read", "shared", "write"})
 """Names that an action cannot have, because they mean something under the URI of each service."""
 
+GUARDED: Final = ("leader", "shared", "write")
+"""Beginnings that the name of an action cannot have either: a router refuses to strangers all that begins so."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceURIs:

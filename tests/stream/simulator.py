@@ -20,6 +20,7 @@ from random import Random
 from typing import Any
 
 from deltamesh.stream import Answer, Apply, Ask, Delta, Mirror, Output, Position, Publisher, Replace, State, Subscriber, Track, encode
+from deltamesh.values import ABSENT, Values
 
 FAULTS = 160  # ticks with faults
 QUIET = 400  # ticks without, after which everybody must agree
@@ -30,7 +31,7 @@ SILENCE = 50  # after which a client gives up its follower
 
 SHARED = "shared"
 
-Content = dict[Any, tuple[int, ...]]
+Content = dict[Any, Values]
 
 
 class Violation(AssertionError):
@@ -49,13 +50,12 @@ class Parts:
 
 def view(content: Content) -> Content:
     """What the instance shows of the shared content: not every change of that is a change of this."""
-    return {key: (values[0] // 2,) for key, values in content.items() if values[0] % 4 != 3}
+    return {key: Values((values[0] // 2,)) for key, values in content.items() if values[0] % 4 != 3}
 
 
-def difference(before: Content, after: Content) -> str:
-    """Return the entries that lead from one content to another."""
-    gone: Content = {key: () for key in before if key not in after}
-    return encode((gone | {key: values for key, values in after.items() if before.get(key) != values}).items())
+def difference(before: Content, after: Content) -> Content:
+    """Return the entries that lead from one content to another, those that are gone without values."""
+    return {key: after.get(key, ABSENT) for key in before | after if before.get(key) != after.get(key)}
 
 
 class World:
@@ -138,16 +138,17 @@ class Leader:
         self.world = world
         self.up = True
         self.epoch = 0
-        self.content: Content = {("posts", n): (n,) for n in range(3)}
+        self.content: Content = {("posts", n): Values((n,)) for n in range(3)}
         self.receivers: dict[Follower, None] = {}  # in the order of joining, so that a seed is a history
         self._begin(0)
         world.every(3, self.write)
-        world.every(ANNOUNCE, lambda: self._publish(self.publisher.announce()))
+        world.every(ANNOUNCE, self.announce)
 
     def _begin(self, revision: int) -> None:
         self.revision = revision
         self.track = Track(f"E{self.epoch}", revision)
         self.publisher = self.world.parts.publisher(self.track, max_deltas=6)
+        self.pending: Content = {}
         self._record()
 
     def _record(self) -> None:
@@ -162,12 +163,22 @@ class Leader:
             if random.random() < 0.2:
                 self.content.pop(key, None)
             else:
-                self.content[key] = (random.randrange(8),)
+                self.content[key] = Values((random.randrange(8),))
         self.revision += 1
         self.track.move(self.revision)
         self._record()
-        if before != self.content or random.random() < 0.5:
-            self._publish(self.publisher.publish(difference(before, self.content)))
+        self.pending |= difference(before, self.content)
+        if random.random() < 0.7:  # else what comes next leaves together with it
+            self.flush()
+
+    def flush(self) -> None:
+        if self.publisher.position != self.track.position and (self.pending or self.world.random.random() < 0.5):
+            pending, self.pending = self.pending, {}
+            self._publish(self.publisher.publish(encode(pending.items())))
+
+    def announce(self) -> None:
+        self.flush()
+        self._publish(self.publisher.announce())
 
     def _publish(self, delta: Delta) -> None:
         if self.up:
@@ -177,7 +188,8 @@ class Leader:
     def snapshot(self, position: Position | None, reply: Callable[[str, Answer], None]) -> None:
         if not self.up:
             return
-        text = position and self.publisher.since(position)
+        self.flush()
+        text = None if position is None else self.publisher.since(position)
         if text is not None and position is not None:
             self.world.send(reply, SHARED, Answer(f"E{self.epoch}", position.revision, self.revision, text))
         else:
@@ -213,7 +225,7 @@ class Receiver:
 
     @property
     def content(self) -> Content:
-        return {key: tuple(values) for key, values in self.mirror.entries()}
+        return dict(self.mirror.entries())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.name}"
@@ -281,12 +293,13 @@ class Follower(Receiver):
     def __init__(self, world: World, name: str, leader: Leader) -> None:
         self.leader = leader
         super().__init__(world, name)
-        world.every(ANNOUNCE, self._announce)
+        world.every(ANNOUNCE, self.announce)
 
     def _begin(self) -> None:
         super()._begin()
         self.topic = f"live.{self.world.random.getrandbits(40)}"
         self.publisher: Publisher | None = None
+        self.pending: Content = {}
         self.receivers: dict[Client, Position] = {}  # and the position of the latest answer to it
 
     def connect(self) -> None:
@@ -305,24 +318,33 @@ class Follower(Receiver):
         if self.publisher is None or before is None or before.epoch != position.epoch:
             self.track = self.world.parts.track(position.epoch, position.revision)
             self.publisher = self.world.parts.publisher(self.track, max_deltas=5)
-            self._announce()
+            self.pending = {}
+            self.announce()
             return
         self.track.move(position.revision)
-        if view(former) != view(self.content):
-            self._publish(self.publisher.publish(difference(view(former), view(self.content))))
+        self.pending |= difference(view(former), view(self.content))
+        if self.world.random.random() < 0.7:
+            self.flush()
+
+    def flush(self) -> None:
+        if self.pending and self.publisher is not None:
+            pending, self.pending = self.pending, {}
+            self._publish(self.publisher.publish(encode(pending.items())))
 
     def _publish(self, delta: Delta) -> None:
         for client in self.receivers:
             self.world.send(client.receive, self.topic, delta)
 
-    def _announce(self) -> None:
+    def announce(self) -> None:
         if self.publisher is not None:
+            self.flush()
             self._publish(self.publisher.announce())
 
     def open(self, position: Position | None, reply: Callable[[Follower, str, Answer], None]) -> None:
         if self.publisher is None or self._at is None:
             return
-        text = position and self.publisher.since(position)
+        self.flush()
+        text = None if position is None else self.publisher.since(position)
         if text is not None and position is not None:
             self.world.seen["resumed"] += 1
             answer = Answer(position.epoch, position.revision, self._at.revision, text)
@@ -333,10 +355,14 @@ class Follower(Receiver):
     def join(self, client: Client, topic: str, position: Position) -> None:
         """The client has subscribed: tell it the position, or what it has missed."""
         if topic == self.topic and self.publisher is not None:
+            self.flush()
             self.receivers[client] = position
             event = self.publisher.catch_up(position) if self.world.random.random() < 0.5 else self.publisher.announce()
             self.world.seen["caught up"] += event.since < event.to
             self.world.send(client.receive, topic, event)
+
+    def leave(self, client: Client) -> None:
+        self.receivers.pop(client, None)
 
     def kill(self) -> None:
         for client in self.receivers:
@@ -399,7 +425,7 @@ class Client(Receiver):
 
     def _leave(self) -> None:
         if self._joined is not None:
-            self.world.after(self.world.random.randint(0, self.world.delay), self._joined[0].receivers.pop, self, None)
+            self.world.after(self.world.random.randint(0, self.world.delay), self._joined[0].leave, self)
             self._joined = None
 
     def lose_session(self) -> None:

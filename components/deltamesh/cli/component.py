@@ -12,6 +12,7 @@ from deltamesh.cli.application import load
 from deltamesh.cli.arguments import application_name, component_name
 from deltamesh.cli.failure import CommandFailed
 from deltamesh.cli.router import Router, router_options
+from deltamesh.collector import tend
 from deltamesh.connection import Connection
 from deltamesh.follower import Follower
 from deltamesh.leader import Leader
@@ -65,6 +66,7 @@ def _serve(name: str, component: Leader | Follower, router: Router, connection: 
 
     async def serve() -> None:
         reminder = connection.reactor.callLater(router.timeout, remind)
+        tending = tend(connection.reactor)
         component.start()
         try:
             await connection.joined()
@@ -77,6 +79,7 @@ def _serve(name: str, component: Leader | Follower, router: Router, connection: 
         finally:
             if reminder.active():
                 reminder.cancel()
+            tending.stop()
             await _leave(name, component)
 
     log.begin(name)

@@ -37,10 +37,10 @@ class Publisher:
 
     def publish(self, entries: str) -> Delta:
         """
-        Return the delta to publish for the move of the track to where it is now.
+        Return the delta to publish for all moves of the track since the last one.
 
-        `entries` names every key whose values differ from before the move, with its new values. Without any, the delta
-        tells subscribers that the stream has got there.
+        `entries` names every key that changed in one of these moves, even if it changed back, with its values now.
+        Without any, the delta tells subscribers that the stream has got there. Publish before `since` is asked.
 
         Raises:
             ValueError: this revision was published already, a mistake of the caller.

@@ -1,0 +1,41 @@
+"""What we use of Autobahn. It is imported here only, because something has to happen before."""
+
+from __future__ import annotations
+
+import sys
+
+# Autobahn imports every serializer that is installed. This one drags in NumPy, and prints a notice where their versions differ.
+_bjdata = sys.modules.get("bjdata")
+sys.modules["bjdata"] = None  # type: ignore[assignment]
+
+# ruff: noqa: E402
+from autobahn.exception import PayloadExceededError
+from autobahn.twisted.rawsocket import WampRawSocketClientFactory
+from autobahn.twisted.wamp import ApplicationSession
+from autobahn.twisted.websocket import WampWebSocketClientFactory
+from autobahn.wamp.exception import ApplicationError as WampError
+from autobahn.wamp.exception import SerializationError, TransportLost
+from autobahn.wamp.serializer import CBORSerializer
+from autobahn.wamp.types import CallOptions, CloseDetails, ComponentConfig, PublishOptions, RegisterOptions, SessionDetails
+
+if _bjdata is None:
+    del sys.modules["bjdata"]
+else:
+    sys.modules["bjdata"] = _bjdata
+
+__all__ = [
+    "ApplicationSession",
+    "CBORSerializer",
+    "CallOptions",
+    "CloseDetails",
+    "ComponentConfig",
+    "PayloadExceededError",
+    "PublishOptions",
+    "RegisterOptions",
+    "SerializationError",
+    "SessionDetails",
+    "TransportLost",
+    "WampError",
+    "WampRawSocketClientFactory",
+    "WampWebSocketClientFactory",
+]

@@ -1,0 +1,160 @@
+"""Reading: once, at least at a position, in parts; and never the past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from deltamesh.client import Mesh
+from deltamesh.errors import DeltameshError
+from deltamesh.follower import Follower
+from deltamesh.stream import Position, decode
+from tests.mesh.mesh import Inside, until
+
+LARGE = "x" * 100_000
+
+
+@contextmanager
+def held(follower: Follower) -> Iterator[list[Any]]:
+    """Keep what arrives at the mirror of `follower` from it until the end."""
+    mirroring: Any = follower._mirroring
+    do, kept = mirroring._do, []  # type: ignore[var-annotated]
+    mirroring._do = kept.append
+    try:
+        yield kept
+    finally:
+        del mirroring._do
+        for outputs in kept:
+            do(outputs)
+
+
+async def test_what_was_written_is_read_anywhere_at_its_position(inside: Callable[..., Inside]) -> None:
+    place = inside()
+    await place.lead()
+    lagging = await place.follow(name="lagging")
+    mesh = Mesh(await place.connect(), place.service.uris.prefix)
+
+    with held(lagging) as kept:
+        done = await mesh.write({"texts": [("a", ["b"])]})
+        before = await mesh.read("words")
+        reading = Deferred.fromCoroutine(mesh.read("words", at_least=done.position))
+        opening = Deferred.fromCoroutine(mesh.live("words", at_least=done.position))
+        await until(lambda: len(lagging._waiting) == 2 and kept)
+
+    assert before == []
+    assert await reading == [("a", ("b",))]
+    assert (await opening).entries() == [("a", ("b",))]
+
+
+async def test_a_position_that_is_not_reached_in_time_is_an_error(inside: Callable[..., Inside]) -> None:
+    place = inside()
+    await place.lead()
+    follower = await place.follow(patience=0.1)
+    connection = await place.connect()
+    position = follower.position
+    assert position is not None
+
+    for wanted in ([position.epoch, position.revision + 1], ["another epoch", 0]):
+        for procedure in (place.service.uris.read, place.service.uris.open):
+            with pytest.raises(DeltameshError) as caught:
+                await connection.call(procedure, "words", {}, at_least=wanted)
+
+            assert caught.value.uri == "deltamesh.error.not_caught_up"
+            assert caught.value.retry
+            assert caught.value.facts == {"wanted": wanted, "reached": position.to_wire()}
+
+
+async def test_a_client_that_is_ahead_of_a_follower_waits_for_it(inside: Callable[..., Inside]) -> None:
+    place = inside()
+    await place.lead()
+    lagging = await place.follow(name="lagging")
+    mesh = Mesh(await place.connect(), place.service.uris.prefix)
+
+    with held(lagging):
+        done = await mesh.write({"texts": [("a", ["b"])]})
+        opening = Deferred.fromCoroutine(mesh.connection.call(mesh.uris.open, "words", {}, position=done.position.to_wire()))
+        await until(lambda: lagging._waiting)
+        assert not opening.called
+
+    answer = await opening
+    assert (answer["epoch"], answer["revision"]) == (done.position.epoch, done.position.revision)
+
+
+async def test_one_key_is_read_with_its_values_or_without(inside: Callable[..., Inside]) -> None:
+    place = inside()
+    await place.lead()
+    await place.follow()
+    mesh = Mesh(await place.connect(), place.service.uris.prefix)
+    keys: list[Any] = [None, True, 1, "a", ["a", 1], {"a": 1}]
+    done = await mesh.write({"texts": [(key, [index, index]) for index, key in enumerate(keys)]})
+
+    for index, key in enumerate(keys):
+        [(_, values)] = await mesh.read("words", key=key, at_least=done.position)
+        assert values == (index, index)
+    assert await mesh.read("words", key=False) == [(False, ())]
+    assert [key for key, _ in await mesh.read("words")] == [None, True, 1, "a", ("a", 1), {"a": 1}]
+
+
+async def test_a_large_result_comes_in_parts(inside: Callable[..., Inside]) -> None:
+    place = inside()
+    await place.lead()
+    await place.follow()
+    mesh = Mesh(await place.connect(), place.service.uris.prefix)
+    for start in range(0, 50, 10):
+        done = await mesh.write({"texts": [(index, [LARGE]) for index in range(start, start + 10)]})
+    parts: list[Any] = []
+
+    live = await mesh.live("words", at_least=done.position)
+    final = await mesh.connection.call(mesh.uris.read, "words", {}, on_progress=parts.append)
+
+    assert [key for key, _ in live.entries()] == list(range(50))
+    assert {tuple(part) for part in parts} == {("entries",)}
+    assert len(parts) >= 10
+    assert [key for text in (*parts, final) for key in decode(text["entries"])] == list(range(50))
+    for procedure in (mesh.uris.read, mesh.uris.open):
+        with pytest.raises(DeltameshError) as caught:
+            await mesh.connection.call(procedure, "words", {})
+        assert caught.value.uri == "deltamesh.error.too_large"
+
+
+async def test_a_follower_that_starts_late_gets_a_large_shared_graph(inside: Callable[..., Inside]) -> None:
+    place = inside()
+    leader = await place.lead()
+    mesh = Mesh(await place.connect(), place.service.uris.prefix)
+    for start in range(0, 30, 10):
+        await mesh.write({"texts": [(index, [LARGE]) for index in range(start, start + 10)]})
+    parts: list[Any] = []
+    with pytest.raises(DeltameshError) as caught:
+        await mesh.connection.call(mesh.uris.snapshot)
+
+    assert caught.value.uri == "deltamesh.error.too_large"
+    whole = await mesh.connection.call(mesh.uris.snapshot, on_progress=parts.append)
+    assert len(parts) > 5
+    assert (whole["from"], whole["revision"]) == (None, 3)
+    difference = await mesh.connection.call(mesh.uris.snapshot, on_progress=parts.append, position=[leader.position.epoch, 1])
+    assert (difference["from"], difference["revision"]) == (1, 3)
+    follower = await place.follow()
+    assert follower.position == leader.position
+    assert len(await mesh.read("words")) == 30
+
+
+async def test_a_change_that_is_too_large_for_an_event_arrives_all_the_same(inside: Callable[..., Inside]) -> None:
+    place = inside()
+    leader = await place.lead()
+    follower = await place.follow()
+    mesh = Mesh(await place.connect(), place.service.uris.prefix)
+    live = await mesh.live("words")
+    wide = "\N{GRINNING FACE}" * 1_000_000  # 4 MB
+
+    for start in (0, 10):
+        await mesh.write({"texts": [(start + index, [LARGE]) for index in range(10)]})
+        await mesh.write({"texts": [("wide", [wide, start]), ("start", [start])]})
+        await until(lambda: live.position == leader.position)
+
+    assert follower.position == leader.position == Position(leader.position.epoch, 4)
+    assert live.values_of("wide") == (wide, 10)
+    assert len(live.entries()) == 22
