@@ -1,0 +1,129 @@
+"""The programs of a measurement. All of them end with it, however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType, TracebackType
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+
+START_LIMIT: Final = 60.0
+"""How long a server may take until it is ready [s]."""
+
+STOP_LIMIT: Final = 10.0
+"""How long a program may take to end when it is told to [s]; then it is killed."""
+
+
+def end_on_sigterm() -> None:
+    """Make SIGTERM end this program as Ctrl-C does, so that `with` statements end what they have started."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        sys.exit(143)
+
+    signal.signal(signal.SIGTERM, end)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a program of the repository, which need not be installed."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / part) for part in ("components", "router", ".")])}
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """End a process that we started, at once if it does not end by itself."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(STOP_LIMIT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def run(command: Sequence[object], folder: Path = ROOT, *, limit: float, cpus: str | None = None) -> tuple[str, str]:
+    """Run a program to its end. Return what it printed, and what was wrong: "" if nothing was."""
+    words = [*_pinned(cpus), *map(str, command)]
+    process = subprocess.Popen(
+        words, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        out, err = process.communicate(timeout=limit)
+        return out, "" if process.returncode == 0 else f"ended with {process.returncode}: {err.strip()[-500:]}"
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        return process.communicate()[0], f"not done after {limit:.0f} s"
+    finally:
+        stop(process)
+
+
+class Servers:
+    """Programs that run beside a measurement, all on the CPUs `cpus` (as `taskset -c` takes them; None: on any)."""
+
+    def __init__(self, cpus: str | None) -> None:
+        self._cpus = cpus
+        self._directory = TemporaryDirectory(prefix="deltamesh-bench-")
+        self.folder = Path(self._directory.name)
+        """For their files; it goes with them."""
+        self._processes: dict[str, subprocess.Popen[str]] = {}
+
+    def __enter__(self) -> Servers:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for process in reversed(self._processes.values()):  # the last one first: a router outlives those that are connected to it
+            stop(process)
+        self._directory.cleanup()
+
+    def start(self, name: str, command: Sequence[object], folder: Path = ROOT) -> None:
+        """Start a program. Its output goes to a file."""
+        with self._log(name).open("w") as log:
+            self._processes[name] = subprocess.Popen(
+                [*_pinned(self._cpus), *map(str, command)],
+                cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, text=True,
+            )  # fmt: skip
+
+    def wait_for(self, name: str, text: str) -> None:
+        """Return when a program has printed `text`."""
+        self.wait_until(name, lambda: text in self._log(name).read_text())
+
+    def wait_until(self, name: str, condition: Callable[[], bool]) -> None:
+        """Return when `condition()` holds, for which `name` is responsible."""
+        end = time.monotonic() + START_LIMIT
+        while not condition():
+            if self._processes[name].poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"{name} did not start: {self._log(name).read_text()[-2000:]}")
+            time.sleep(0.05)
+
+    def pids(self) -> list[int]:
+        """Return all processes, and their children: a router has workers."""
+        found = [process.pid for process in self._processes.values()]
+        for pid in found:
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                found.extend([int(child) for child in (task / "children").read_text().split()])
+        return found
+
+    def last_words(self) -> str:
+        """Return the end of what each program has printed, to tell why something failed."""
+        return "\n".join([f"{name}: {self._log(name).read_text().strip()[-500:]}" for name in self._processes])
+
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+
+def _pinned(cpus: str | None) -> list[str]:
+    return ["taskset", "-c", cpus] if cpus else []
