@@ -19,6 +19,7 @@ from deltamesh.cli import log, loop
 from deltamesh.client import Mesh
 from deltamesh.connection import DEFAULT_REALM, DEFAULT_URL, Connection
 from deltamesh.errors import DeltameshError
+from deltamesh.stream import Position
 
 LONGEST_PAUSE: Final = 4
 """Tries after which pauses grow no longer: a leader that comes back is found in a second."""
@@ -33,7 +34,8 @@ class Feed:
 
     def __init__(self, mesh: Mesh) -> None:
         self.mesh = mesh
-        self._epoch: str | None = None
+        self.position: Position | None = None
+        """Of the last write: give it as `at_least` to read what was written."""
 
     async def begin(self) -> None:
         """Return when there is a leader."""
@@ -49,8 +51,8 @@ class Feed:
             DeltameshError: the leader refuses, and would do so again.
         """
         done = await self.patiently(lambda: self.mesh.write(changes))
-        known, self._epoch = self._epoch, done.position.epoch
-        return known not in (None, self._epoch)
+        before, self.position = self.position, done.position
+        return before is not None and before.epoch != done.position.epoch
 
     async def patiently(self, attempt: Callable[[], Awaitable[_Result]]) -> _Result:
         """Return what `attempt()` returns, trying again for as long as its error says that this can help."""

@@ -40,7 +40,7 @@ class DeltameshError(Exception):
     retry: bool = False
     """Whether the same call can succeed later."""
 
-    def __init__(self, message: str, **facts: Any) -> None:
+    def __init__(self, message: str, /, **facts: Any) -> None:
         super().__init__(message)
         self.message = message
         self.facts = facts
@@ -53,7 +53,7 @@ class DeltameshError(Exception):
 class ApplicationError(DeltameshError):
     """An error that an application declares: `raise app.error("no_such_post", post_id=7)`."""
 
-    def __init__(self, uri: str, message: str, *, retry: bool = False, **facts: Any) -> None:
+    def __init__(self, uri: str, message: str, /, *, retry: bool = False, **facts: Any) -> None:
         super().__init__(message, **facts)
         self.uri = uri  # type: ignore[misc]
         self.retry = retry
@@ -187,7 +187,7 @@ class ConfigurationError(DeltameshError):
 class RemoteError(DeltameshError):
     """The peer or the router answered an error that is not one of ours; the original URI is kept."""
 
-    def __init__(self, uri: str, message: str, *, retry: bool = False, **facts: Any) -> None:
+    def __init__(self, uri: str, message: str, /, *, retry: bool = False, **facts: Any) -> None:
         super().__init__(f"{uri}: {message}" if message else uri, **facts)
         self.uri = uri  # type: ignore[misc]
         self.retry = retry

@@ -93,7 +93,7 @@ class Service:
         self.actions[name] = (function, parameters)
         return function
 
-    def error(self, name: str, message: str = "", *, retry: bool = False, **facts: Any) -> ApplicationError:
+    def error(self, name: str, message: str = "", /, *, retry: bool = False, **facts: Any) -> ApplicationError:
         """
         Return an error to raise from an action or a resource; callers get it under the URI `<service>.error.<name>`.
 

@@ -100,7 +100,7 @@ class Feeder:
 
 
 async def main(feed: Feed, options: Namespace, timeline: Timeline) -> None:
-    [*shown] = await feed.patiently(lambda: feed.mesh.read("clock"))
+    [*shown] = await feed.patiently(lambda: feed.mesh.read("clock", at_least=feed.position))
     there = instant(shown[0][1].one()["now"]) if shown else None
     start = timeline.begin if options.all else options.start or there or instant(BEGINNING)
     stop = options.stop or timeline.end

@@ -88,6 +88,7 @@ def sign_in(tx, caller: Any, session: Session, name: Name):
 
 @app.action
 def sign_out(tx, caller: Any, session: Session):
+    """Part from the name, which stays this session's."""
     tx.delete(sessions, session)
 
 
@@ -103,11 +104,13 @@ def submit(tx, caller: Any, session: Session, title: Title, url: Link):
 
 @app.action
 def upvote(tx, caller: Any, session: Session, post_id: int):
+    """Vote for a post; twice is once."""
     tx.put(upvotes, vote(tx, session, post_id), True)
 
 
 @app.action
 def unvote(tx, caller: Any, session: Session, post_id: int):
+    """Take a vote back, if there is one."""
     tx.delete(upvotes, vote(tx, session, post_id))
 
 

@@ -118,7 +118,8 @@ def test_departures_can_begin_earlier_than_before(component, feeder, connection)
     last = flights("2013-01-01", "2013-01-01")[-1]
     known = [(event.key, event.values) for event in history(last)[:1]]
     clock = [(None, [{"now": "2013-01-01T18:00", "speed": None}])]
-    run(Feed(mesh).write({"clock": clock, "flights": known}))
+    feed = Feed(mesh)
+    assert run(feed.write({"clock": clock, "flights": known})) is False
 
     assert feeder("examples.departures.feeder", "--start", "2013-01-01T06:00", "--stop", "2013-01-01T06:01").wait(TIMEOUT) == 0
 
