@@ -12,7 +12,14 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.mesh.mesh import TIMEOUT, Component
 from tests.running_router import RunningRouter
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
