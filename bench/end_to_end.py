@@ -13,7 +13,7 @@ import json
 
 from bench import data
 from bench.mesh import SERVICE, load, start_components, start_router
-from bench.processes import ROOT, Servers, end_on_sigterm, free_port, run
+from bench.processes import ROOT, Servers, end_in_order, free_port, run
 from bench.runs import SKIP, SKIP_NODE
 
 LIMIT = 400.0
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--cpus", default="0", help="empty: any")
     parser.add_argument("--client-cpus", default="1", help="empty: any")
     options = parser.parse_args()
-    end_on_sigterm()
+    end_in_order()
     with Servers(options.cpus) as servers:
         command: list[object]
         if options.peer == "skip":

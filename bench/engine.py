@@ -18,7 +18,7 @@ from deltamesh.graph import Graph
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--graph", choices=("hn", "sum"), default="hn")
     parser.add_argument("--n", type=int, default=10_000)
     parser.add_argument("--secs", type=float, default=3)

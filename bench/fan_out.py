@@ -12,7 +12,7 @@ import argparse
 import json
 
 from bench.mesh import TOPIC, start_router
-from bench.processes import ROOT, Servers, end_on_sigterm, free_port, run
+from bench.processes import ROOT, Servers, end_in_order, free_port, run
 from bench.runs import PEERS
 
 LIMIT = 200.0
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--cpus", default="0", help="empty: any")
     parser.add_argument("--client-cpus", default="1", help="empty: any")
     options = parser.parse_args()
-    end_on_sigterm()
+    end_in_order()
     with Servers(options.cpus) as servers:
         port = free_port()
         if options.peer == "socket.io":

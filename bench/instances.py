@@ -18,7 +18,7 @@ from deltamesh.graph import Collection, Graph
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kind", choices=("shared", "own", "one"), default="own")
     parser.add_argument("--n", type=int, default=10_000)
     parser.add_argument("--ks", default="1,1000,10000")

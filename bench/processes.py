@@ -10,25 +10,28 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from types import FrameType, TracebackType
-from typing import Final
+from typing import IO, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 START_LIMIT: Final = 60.0
 """How long a server may take until it is ready [s]."""
 
-STOP_LIMIT: Final = 10.0
-"""How long a program may take to end when it is told to [s]; then it is killed."""
+STOP_LIMIT: Final = 30.0
+"""How long a program may take to end when it is told to [s]; then it is killed, with what it has started."""
 
 
-def end_on_sigterm() -> None:
-    """Make SIGTERM end this program as Ctrl-C does, so that `with` statements end what they have started."""
+def end_in_order() -> None:
+    """Make SIGTERM and Ctrl-C alike end this program through its `with` and `finally`, which end what it has started."""
 
-    def end(_number: int, _frame: FrameType | None) -> None:
-        sys.exit(143)
+    def end(number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        sys.exit(128 + number)
 
+    signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGTERM, end)
 
 
@@ -44,31 +47,41 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def start(command: Sequence[object], folder: Path, *, out: IO[str] | int, err: IO[str] | int, cpus: str | None) -> subprocess.Popen[str]:
+    """Start a program, in a session of its own: Ctrl-C reaches only this program, which ends the others in order."""
+    pinned = ["taskset", "-c", cpus] if cpus else []
+    return subprocess.Popen(
+        [*pinned, *map(str, command)],
+        cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=err, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
 def stop(process: subprocess.Popen[str]) -> None:
-    """End a process that we started, at once if it does not end by itself."""
+    """End a process that `start` has started, in order if it can."""
     if process.poll() is None:
-        process.terminate()
+        process.send_signal(signal.SIGINT)
     try:
         process.wait(STOP_LIMIT)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
 def run(command: Sequence[object], folder: Path = ROOT, *, limit: float, cpus: str | None = None) -> tuple[str, str]:
     """Run a program to its end. Return what it printed, and what was wrong: "" if nothing was."""
-    words = [*_pinned(cpus), *map(str, command)]
-    process = subprocess.Popen(
-        words, cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        out, err = process.communicate(timeout=limit)
-        return out, "" if process.returncode == 0 else f"ended with {process.returncode}: {err.strip()[-500:]}"
-    except subprocess.TimeoutExpired:
-        process.terminate()
-        return process.communicate()[0], f"not done after {limit:.0f} s"
-    finally:
-        stop(process)
+    with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+        process = start(command, folder, out=out, err=err, cpus=cpus)
+        try:
+            process.wait(limit)
+        except subprocess.TimeoutExpired:
+            problem = f"not done after {limit:.0f} s"
+        else:
+            err.seek(0)
+            problem = "" if process.returncode == 0 else f"ended with {process.returncode}: {err.read().strip()[-500:]}"
+        finally:
+            stop(process)
+        out.seek(0)
+        return out.read(), problem
 
 
 class Servers:
@@ -92,10 +105,7 @@ class Servers:
     def start(self, name: str, command: Sequence[object], folder: Path = ROOT) -> None:
         """Start a program. Its output goes to a file."""
         with self._log(name).open("w") as log:
-            self._processes[name] = subprocess.Popen(
-                [*_pinned(self._cpus), *map(str, command)],
-                cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, text=True,
-            )  # fmt: skip
+            self._processes[name] = start(command, folder, out=log, err=subprocess.STDOUT, cpus=self._cpus)
 
     def wait_for(self, name: str, text: str) -> None:
         """Return when a program has printed `text`."""
@@ -124,6 +134,3 @@ class Servers:
     def _log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
 
-
-def _pinned(cpus: str | None) -> list[str]:
-    return ["taskset", "-c", cpus] if cpus else []

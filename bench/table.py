@@ -1,54 +1,68 @@
-"""One comparison a line: what was measured, ours, theirs, and how many times better ours is."""
+"""The table: what was measured, ours, theirs, and how many times better ours is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.table import Table
 
+WIDTH = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """What somebody else's software needs for the same."""
+
+    name: str
+    figure: float | None
+    """None: not measured; the comparison's note says why."""
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One figure of ours beside that of an anchor."""
+    """One figure of ours beside those of Skip and of another anchor."""
 
     what: str
     unit: str
     ours: float | None
     """None: not measured; `note` says why."""
-    theirs: float | None
-    anchor: str
-    less_is_better: bool = False
-    note: str = ""
+    skip: Anchor | None = None
+    other: Anchor | None = None
+    less_is_better: bool = field(default=False, kw_only=True)
+    note: str = field(default="", kw_only=True)
 
-    @property
-    def ratio(self) -> float | None:
-        """How many times better ours is; less than 1: worse."""
-        if not self.ours or not self.theirs:
+    def times_better(self, anchor: Anchor | None) -> float | None:
+        """How many times better ours is than the anchor's; less than 1: worse. None: one of them was not measured."""
+        if anchor is None or not anchor.figure or not self.ours:
             return None
-        return self.theirs / self.ours if self.less_is_better else self.ours / self.theirs
+        return anchor.figure / self.ours if self.less_is_better else self.ours / anchor.figure
 
 
-def print_table(title: str, comparisons: Iterable[Comparison]) -> None:
-    """Print the comparisons as they are measured, then the table of all."""
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for column, align in (("measured", "left"), ("Deltamesh", "right"), ("anchor", "right"), ("", "left"), ("ratio", "right"), ("note", "left")):
-        table.add_column(column, justify=align)  # type: ignore[arg-type]
-    for each in comparisons:
-        ratio = each.ratio
-        table.add_row(
-            f"{each.what} [{each.unit}]".replace("[", "\\["),
-            _number(each.ours),
-            _number(each.theirs),
-            each.anchor,
-            "–" if ratio is None else f"{ratio:.3g} x",
-            each.note.replace("[", "\\["),
-        )
-    Console(width=140).print(table)
+def print_table(title: str, sections: Iterable[Iterable[Comparison]]) -> None:
+    """Print one table, with a line between sections."""
+    table = Table(title=title, title_justify="left", title_style="")
+    table.add_column("measured")
+    for column in ("Deltamesh", "Skip 0.0.15", "times better", "other anchor", "times better"):
+        table.add_column(column, justify="right")
+    table.add_column("note")
+    for section in sections:
+        for each in section:
+            other = "" if each.other is None else f"{each.other.name} {number(each.other.figure)}"
+            skip = "" if each.skip is None else number(each.skip.figure)
+            row = (f"{each.what} [{each.unit}]", number(each.ours), skip, _times(each, each.skip), other, _times(each, each.other), each.note)
+            table.add_row(*[cell.replace("[", "\\[") for cell in row])
+        table.add_section()
+    Console(width=WIDTH).print(table)
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Return a figure as people read it, a dash if there is none."""
     if value is None:
         return "–"
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def _times(comparison: Comparison, anchor: Anchor | None) -> str:
+    return "" if anchor is None else number(comparison.times_better(anchor))

@@ -1,18 +1,147 @@
-"""What is measured against which anchor."""
+"""What is measured, and against which anchor. Each measurement and its anchors run in turn, several times; medians count."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from bench.program import Row, ours, peer, skip
-from bench.table import Comparison
+from bench.runs import Row, in_turn, ours, peer, skip
+from bench.table import Anchor, Comparison
 
 
-def _first(rows: list[Row]) -> tuple[Row, str]:
-    """Return the first row, or an empty one with the reason why there is none."""
-    row = rows[0] if rows else {"failed": "printed nothing"}
-    return ({}, row["failed"]) if "failed" in row else (row, "")
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is measured."""
+
+    turns: int
+    seconds: float
+    """Of each measurement within a run."""
+    is_quick: bool
+
+    def sizes(self, *sizes: int) -> tuple[int, ...]:
+        """Return which of these sizes are measured: not the last one, if it is to be quick."""
+        return sizes[:-1] if self.is_quick else sizes
+
+
+FULL: Final = Effort(turns=3, seconds=3, is_quick=False)
+QUICK: Final = Effort(turns=1, seconds=1, is_quick=True)
+
+
+def engine(effort: Effort) -> list[Comparison]:
+    """The engine alone: load, one write, a batch of 1,000, memory."""
+    return [each for graph in ("hn", "sum") for n in effort.sizes(10_000, 100_000) for each in engine_of(graph, n, effort)]
+
+
+def engine_of(graph: str, n: int, effort: Effort) -> list[Comparison]:
+    arguments = ("--graph", graph, "--n", n, "--secs", effort.seconds)
+    mine, theirs, others = in_turn(
+        effort.turns,
+        partial(ours, "bench.engine", *arguments),
+        partial(skip, "engine.mjs", *arguments),
+        partial(peer, "engine.mjs", *arguments),
+    )
+
+    def comparison(what: str, unit: str, *path: str, less_is_better: bool = False) -> Comparison:
+        anchors = (Anchor("Skip", _at(theirs, *path)), Anchor("db-ivm", _at(others, *path)))
+        return Comparison(
+            f"{graph}, N={n:,}: {what}", unit, _at(mine, *path), *anchors, less_is_better=less_is_better, note=_failed(mine, theirs, others)
+        )
+
+    return [
+        comparison("load", "entries/s", "load_entries_per_s"),
+        comparison("one write", "ms", "single_ms", "p50", less_is_better=True),
+        comparison("batches of 1,000", "entries/s", "batch_entries_per_s"),
+        comparison("memory", "MB", "rss_mb", less_is_better=True),
+    ]
+
+
+def instances(effort: Effort) -> list[Comparison]:
+    """A write with many instances: one that touches all of them, or one, and one that touches none."""
+    ks = effort.sizes(1, 1000, 10_000)
+    found = []
+    for kind in ("shared", "own", "one"):
+        arguments = ("--kind", kind, "--ks", ",".join(map(str, ks)), "--secs", 1)
+        mine = {row["k"]: row for row in ours("bench.instances", *arguments) if "k" in row}
+        theirs = {row["k"]: row for row in skip("instances.mjs", *arguments, "--budget", 60) if "k" in row}
+        touched = "touches one" if kind == "one" else "touches all"
+        for k in ks:
+            note = "" if k in theirs else f"Skip made {max(theirs, default=0):,} of them in a minute"
+            for what, name in ((touched, "hot_ms"), ("touches none", "cold_ms")):
+                anchor = Anchor("Skip", _at(theirs.get(k, {}), name, "p50"))
+                title = f"{k:,} {KINDS[kind]}: a write that {what}"
+                found.append(Comparison(title, "ms", _at(mine.get(k, {}), name, "p50"), anchor, less_is_better=True, note=note))
+    return found
+
+
+KINDS: Final = {
+    "shared": "instances, equal parameters",
+    "own": "instances, own parameters",
+    "one": "instances, own keys",
+}
+
+
+def end_to_end(effort: Effort) -> list[Comparison]:
+    """From a write to WebSocket clients (Skip: clients of server-sent events)."""
+    return [each for mode in ("same", "own") for k in effort.sizes(1, 100, 1000) for each in end_to_end_of(mode, k, effort)]
+
+
+def end_to_end_of(mode: str, k: int, effort: Effort) -> list[Comparison]:
+    arguments = ("--mode", mode, "--k", k, "--secs", effort.seconds)
+    mine, theirs = in_turn(
+        effort.turns,
+        partial(ours, "bench.end_to_end", *arguments),
+        partial(ours, "bench.end_to_end", "--peer", "skip", *arguments),
+    )
+    frames = _at(mine, "open", "messages_per_s")
+    in_frames = "" if frames is None else f"in {frames:,.0f} frames/s"
+
+    def comparison(what: str, unit: str, *path: str, less_is_better: bool = True, note: str = "") -> Comparison:
+        title = f"{k:,} {'client' if k == 1 else 'clients'}, {'equal' if mode == 'same' else 'own'} parameters: {what}"
+        anchor = Anchor("Skip", _at(theirs, *path))
+        return Comparison(title, unit, _at(mine, *path), anchor, less_is_better=less_is_better, note=_failed(mine, theirs) or note)
+
+    return [
+        comparison("all have it", "ms", "closed", "all_clients_ms", "p50"),
+        comparison("all have it, p99", "ms", "closed", "all_clients_ms", "p99"),
+        comparison("updates delivered", "1/s", "open", "updates_per_s", less_is_better=False, note=in_frames),
+        comparison("CPU for an update, one write at a time", "µs", "closed", "cpu_us_per_update"),
+        comparison("CPU for an update, 8 writers", "µs", "open", "cpu_us_per_update"),
+    ]
+
+
+def fan_out(effort: Effort) -> list[Comparison]:
+    """The router alone: 200 bytes from one publisher to many WebSocket clients."""
+    return [each for n in effort.sizes(1, 100, 1000) for each in fan_out_of(n, effort)]
+
+
+def fan_out_of(n: int, effort: Effort) -> list[Comparison]:
+    arguments = ("--n", n, "--secs", effort.seconds)
+    mine, theirs = in_turn(
+        effort.turns,
+        partial(ours, "bench.fan_out", *arguments),
+        partial(ours, "bench.fan_out", "--peer", "socket.io", *arguments),
+    )
+
+    def comparison(what: str, unit: str, *path: str, less_is_better: bool = True) -> Comparison:
+        title = f"router alone, {n:,} {'client' if n == 1 else 'clients'}: {what}"
+        anchor = Anchor("Socket.IO", _at(theirs, *path))
+        return Comparison(title, unit, _at(mine, *path), None, anchor, less_is_better=less_is_better, note=_failed(mine, theirs))
+
+    return [
+        comparison("delivered", "1/s", "delivered_per_s", less_is_better=False),
+        comparison("CPU for a delivery", "µs", "server_us_per_delivery"),
+        comparison("the last one has it", "ms", "last_client_ms", "p50"),
+    ]
+
+
+WORKLOADS: Final[dict[str, Callable[[Effort], list[Comparison]]]] = {
+    "engine": engine,
+    "instances": instances,
+    "end-to-end": end_to_end,
+    "fan-out": fan_out,
+}
 
 
 def _at(row: Row, *path: str) -> float | None:
@@ -22,94 +151,6 @@ def _at(row: Row, *path: str) -> float | None:
     return float(found) if isinstance(found, int | float) else None
 
 
-def engine(quick: bool) -> Iterator[Comparison]:
-    """The engine alone: load, one write, a batch of 1,000, memory."""
-    seconds = 1 if quick else 3
-    for graph in ("hn", "sum"):
-        for n in (10_000,) if quick else (10_000, 100_000):
-            arguments = ("--graph", graph, "--n", n, "--secs", seconds)
-            mine, my_note = _first(ours("bench.engine", *arguments))
-            for anchor, rows, single, memory in (
-                ("Skip 0.0.15", skip("engine.mjs", *arguments), ("single_update_ms", "p50"), ("mem_end", "rss_mb")),
-                ("db-ivm 0.2.0", peer("ivm.mjs", "--lib", "db-ivm", *arguments), ("random_ms", "p50"), ("rss_end",)),
-            ):
-                theirs, note = _first(rows)
-                note = my_note or note
-                name = f"{graph}, N={n:,}"
-                yield Comparison(f"{name}: load", "entries/s", _at(mine, "load_entries_per_s"), _at(theirs, "load_entries_per_s"), anchor, note=note)
-                yield Comparison(f"{name}: one write, p50", "ms", _at(mine, "single_ms", "p50"), _at(theirs, *single), anchor, less_is_better=True)
-                yield Comparison(f"{name}: batches of 1,000", "entries/s", _at(mine, "batch_entries_per_s"), _at(theirs, "batch_entries_per_s"), anchor)
-                yield Comparison(f"{name}: memory", "MB", _at(mine, "rss_mb"), _at(theirs, *memory), anchor, less_is_better=True)
-
-
-KINDS: Final = {"shared": "shared", "own": "topFor", "one": "one"}
-"""Our names of the kinds of instances, and Skip's."""
-
-
-def instances(quick: bool) -> Iterator[Comparison]:
-    """A write with many instances: one that touches all, or one, of them, and one that touches none."""
-    ks = "1,1000" if quick else "1,1000,10000"
-    for kind, theirs in KINDS.items():
-        mine = {row["k"]: row for row in ours("bench.instances", "--kind", kind, "--ks", ks, "--secs", 1) if "k" in row}
-        anchor = {row["k"]: row for row in skip("instances.mjs", "--kind", theirs, "--n", 10_000, "--ks", ks, "--secs", 1, "--budget", 60) if "k" in row}
-        reached = max(anchor, default=0)
-        for k in map(int, ks.split(",")):
-            my_row, row = mine.get(k, {}), anchor.get(k, {})
-            note = "" if row else f"Skip made {reached:,} in 60 s"
-            for what, mark in (("touches none", "cold"), ("touches one" if kind == "one" else "touches all", "hot")):
-                yield Comparison(
-                    f"{k:,} instances, {kind}: write that {what}, p50", "ms", _at(my_row, f"{mark}_ms", "p50"), _at(row, f"{mark}_write_ms", "p50"),
-                    "Skip 0.0.15", less_is_better=True, note=note,
-                )  # fmt: skip
-
-
-def end_to_end(quick: bool) -> Iterator[Comparison]:
-    """From a write to WebSocket clients (Skip: SSE). Servers have one CPU, clients the other, for both."""
-    seconds = 2 if quick else 5
-    for mode in ("same", "own"):
-        for k in (1, 100) if quick else (1, 100, 1000):
-            arguments = ("--mode", mode, "--k", k, "--secs", seconds)
-            mine, my_note = _first(ours("bench.end_to_end", *arguments, timeout=400))
-            theirs, note = _first(skip("e2e.mjs", *arguments, timeout=300, cpu=1))
-            name = f"{k:,} clients, {mode} parameters"
-            frames = _at(mine, "open", "frames_per_s")
-            yield Comparison(
-                f"{name}: one write, all have it, p50", "ms", _at(mine, "closed", "all_clients_ms", "p50"), _at(theirs, "closed", "all_clients_ms", "p50"),
-                "Skip 0.0.15", less_is_better=True, note=my_note or note,
-            )  # fmt: skip
-            yield Comparison(
-                f"{name}: the same, p99", "ms", _at(mine, "closed", "all_clients_ms", "p99"), _at(theirs, "closed", "all_clients_ms", "p99"),
-                "Skip 0.0.15", less_is_better=True,
-            )  # fmt: skip
-            yield Comparison(
-                f"{name}: 8 writers, updates delivered", "1/s", _at(mine, "open", "updates_per_s"), _at(theirs, "open", "events_per_s"),
-                "Skip 0.0.15", note="" if frames is None else f"in {frames:,.0f} frames/s",
-            )  # fmt: skip
-            yield Comparison(
-                f"{name}: CPU per update", "µs", _at(mine, "open", "cpu_us_per_update"), _at(theirs, "open", "server_cpu_us_per_event"),
-                "Skip 0.0.15", less_is_better=True,
-            )  # fmt: skip
-
-
-def fan_out(quick: bool) -> Iterator[Comparison]:
-    """The router alone: 200 bytes from one publisher to many WebSocket clients."""
-    for n in (100,) if quick else (100, 1000):
-        arguments = ("--n", n, "--secs", 2 if quick else 4)
-        mine, my_note = _first(ours("bench.fan_out", *arguments))
-        theirs, note = _first(ours("bench.fan_out", "--peer", "socket.io", *arguments))
-        name = f"{n:,} clients"
-        yield Comparison(f"{name}: delivered", "1/s", _at(mine, "delivered_per_s"), _at(theirs, "delivered_per_s"), "Socket.IO 4.8", note=my_note or note)
-        yield Comparison(
-            f"{name}: CPU per delivery", "µs", _at(mine, "server_us_per_delivery"), _at(theirs, "server_us_per_delivery"), "Socket.IO 4.8", less_is_better=True
-        )
-        yield Comparison(
-            f"{name}: last client has it, p50", "ms", _at(mine, "last_client_ms", "p50"), _at(theirs, "last_client_ms", "p50"), "Socket.IO 4.8", less_is_better=True
-        )
-
-
-WORKLOADS: Final[dict[str, Callable[[bool], Iterable[Comparison]]]] = {
-    "engine": engine,
-    "instances": instances,
-    "end-to-end": end_to_end,
-    "fan-out": fan_out,
-}
+def _failed(*rows: Row) -> str:
+    """Return why a measurement has no figures, "" if all have."""
+    return "; ".join([row["failed"] for row in rows if "failed" in row])

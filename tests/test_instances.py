@@ -14,7 +14,7 @@ import pytest
 
 from deltamesh import TOP, Service, Sum
 from deltamesh.errors import ComputationFailed, MalformedMessage, TooManyInstances
-from deltamesh.graph import Watch
+from deltamesh.graph import Graph, Watch
 from deltamesh.instances import Instance, Instances
 from deltamesh.service import Shared
 from deltamesh.shared import SharedGraph
@@ -65,7 +65,7 @@ REQUESTS = [("window", {"start": 0, "end": 3}), ("window", {"start": 2, "end": 9
 
 
 class Leader:
-    """The shared graph, all its deltas, and what each resource showed at each position, by its own watches."""
+    """The shared graph, all its deltas, and what each resource showed at each position, in one graph from the inputs to the resources."""
 
     def __init__(self, app: Service, number: int) -> None:
         self.app = app
@@ -78,16 +78,17 @@ class Leader:
         self._epoch += 1
         self.shared = SharedGraph(self.app, Position(f"epoch {self._epoch}", 0))
         self.deltas = [self.shared.announce()]
+        self._graph = Graph(self.app.inputs)
         self._watches = [self._watch(*request) for request in REQUESTS]
         self._note()
 
     def _watch(self, resource: str, parameters: dict[str, Any]) -> Watch:
         _, describe = self.app.instantiate(resource, parameters, CALLER)
-        # the same pipeline, on the leader's own nodes instead of a mirror of them
-        return self.shared.graph.watch(describe(Alike(self.app)))
+        return self._graph.watch(describe(Alike(self.app)))
 
     def write(self, cells: list[tuple[int, list[int]]]) -> None:
         self.shared.commit({"cells": cells})
+        self._graph.write({"cells": cells})
         self._note()
 
     def flush(self) -> None:
@@ -101,7 +102,7 @@ class Leader:
 
 
 class Alike(Shared):
-    """The shared collections as the leader computes them."""
+    """The shared collections themselves, not mirrors of them."""
 
     def __init__(self, app: Service) -> None:
         self._collections = app.shared_collections()  # type: ignore[assignment]

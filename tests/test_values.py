@@ -149,7 +149,7 @@ def test_objects_can_be_copied_and_pickled() -> None:
     frozen = freeze({"a": [1, {"b": {}}]})
 
     for copied in (copy.deepcopy(frozen), copy.copy(frozen), pickle.loads(pickle.dumps(frozen))):
-        assert type(copied) is Object
+        assert isinstance(copied, Object)
         assert copied == frozen
         assert copied.depth == frozen.depth == 4
 

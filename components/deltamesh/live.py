@@ -96,7 +96,8 @@ class Live:
     # The connection
 
     async def _joined(self, _connection: Connection) -> None:
-        self._do(self._subscriber.connected())
+        if not self._is_closed:
+            self._do(self._subscriber.connected())
 
     def _lost(self) -> None:
         self._listening = []

@@ -24,8 +24,12 @@ IndexKey: TypeAlias = Any
 MAX_DEPTH: Final = 64
 """Levels of nesting that a key or value may have; far beyond real data, well below Python's own recursion limit."""
 
+_ATOMS: Final = frozenset({str, int, bool, type(None)})
+"""Types of which every value is frozen and without depth."""
+
 _KEY_ATOMS: Final = frozenset({str, int, type(None)})
-_NAMES: Final = frozenset({str})
+"""Types of which every value is a key that stands for itself."""
+
 _TOO_DEEP: Final = f"nested deeper than {MAX_DEPTH} levels"
 
 
@@ -70,10 +74,10 @@ class Object(dict[str, JSON]):
     `{**obj, "name": value}` makes a changed copy.
     """
 
-    __slots__ = ("depth",)
+    __slots__ = ()
 
-    depth: int
-    """Levels of nesting, at least 1."""
+    depth: int = 1
+    """Levels of nesting."""
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("values in a collection are read-only: copy the object with {**obj, ...} and change the copy")
@@ -85,10 +89,10 @@ class Object(dict[str, JSON]):
         return (freeze, (dict(self),))
 
 
-_ATOMS: Final = frozenset({str, int, bool, type(None)})
-"""Types of which every value is frozen and without depth."""
+class Nested(Object):
+    """An object with arrays or objects in it."""
 
-_OBJECTS: Final = {Object}
+    __slots__ = ("depth",)
 
 
 def freeze(value: object, depth: int = MAX_DEPTH) -> JSON:
@@ -101,23 +105,25 @@ def freeze(value: object, depth: int = MAX_DEPTH) -> JSON:
 
     Cost: linear in arrays and in what is not frozen yet.
     """
-    kind = type(value)
+    kind: Any = type(value)
     if kind in _ATOMS:
         return value
     if kind is float:
         return _number(value)  # type: ignore[arg-type]
-    if depth <= 0 or (kind is Object and value.depth > depth):  # type: ignore[attr-defined]
+    if depth <= 0:
         raise NotJSON(_TOO_DEEP)
-    if kind is Object:
-        return value
     if kind is dict:
-        if _ATOMS.issuperset(map(type, value.values())) and _NAMES.issuperset(map(type, value)):  # type: ignore[attr-defined, call-overload]
-            frozen = Object(value)  # type: ignore[call-overload]
-            frozen.depth = 1
-            return frozen
         return _object(value, depth)  # type: ignore[arg-type]
-    if kind is tuple and _ATOMS.issuperset(map(type, value)):  # type: ignore[call-overload]
+    if kind is Object or kind is Nested:
+        if value.depth > depth:  # type: ignore[attr-defined]
+            raise NotJSON(_TOO_DEEP)
         return value
+    if kind is tuple:
+        for item in value:  # type: ignore[attr-defined]
+            if type(item) not in _ATOMS:
+                break
+        else:
+            return value
     if kind is tuple or kind is list:
         return tuple([freeze(item, depth - 1) for item in value])  # type: ignore[attr-defined]
     return _unusual(value, depth)
@@ -131,26 +137,35 @@ def _number(value: float) -> int | float:
     return value
 
 
-def _object(value: Mapping[Any, object], depth: int) -> Object:
-    """Freeze an object with members that are not all atoms, or with unusual names."""
-    if not _NAMES.issuperset(map(type, value)):
-        value = {_name(name): item for name, item in value.items()}
-    others = [item for item in value.values() if type(item) not in _ATOMS]
-    if {*map(type, others)} != _OBJECTS:
-        value = {name: freeze(item, depth - 1) for name, item in value.items()}
-        others = list(value.values())
-    frozen = Object(value)
-    frozen.depth = 1 + max(map(_depth, others), default=0)
-    if frozen.depth > depth:
+def _object(value: dict[Any, Any], depth: int) -> Object:
+    """Freeze a dictionary. Most have simple members, and some of them objects that are frozen already."""
+    levels = 1
+    for name, item in value.items():
+        if type(item) not in _ATOMS:
+            if type(item) is not Object:
+                break
+            levels = 2
+        if type(name) is not str:
+            break
+    else:
+        return Object(value) if levels == 1 else _nested(value, levels, depth)
+    items = {_name(name): freeze(item, depth - 1) for name, item in value.items()}
+    levels = 1 + max(map(_depth, items.values()))
+    return Object(items) if levels == 1 else _nested(items, levels, depth)
+
+
+def _nested(items: dict[str, JSON], levels: int, depth: int) -> Nested:
+    if levels > depth:
         raise NotJSON(_TOO_DEEP)
+    frozen = Nested(items)
+    frozen.depth = levels
     return frozen
 
 
 def _depth(value: JSON) -> int:
-    kind = type(value)
-    if kind is Object:
-        return int(value.depth)
-    return 1 + max(map(_depth, value), default=0) if kind is tuple else 0
+    if isinstance(value, Object):
+        return value.depth
+    return 1 + max(map(_depth, value), default=0) if type(value) is tuple else 0
 
 
 def _name(name: object) -> str:
@@ -206,8 +221,12 @@ def index_key(key: object) -> IndexKey:
     kind = type(key)
     if kind in _KEY_ATOMS or kind is WrappedKey:
         return key
-    if (kind is tuple or kind is list) and _KEY_ATOMS.issuperset(map(type, key)):  # type: ignore[call-overload]
-        return key if kind is tuple else tuple(key)  # type: ignore[arg-type]
+    if kind is tuple or kind is list:
+        for part in key:  # type: ignore[attr-defined]
+            if type(part) not in _KEY_ATOMS:
+                break
+        else:
+            return key if kind is tuple else tuple(key)  # type: ignore[arg-type]
     frozen = freeze(key)
     return WrappedKey(frozen) if _is_ambiguous(frozen) else frozen
 
@@ -220,7 +239,7 @@ def plain_key(key: IndexKey) -> JSON:
 def _is_ambiguous(value: JSON) -> bool:
     """Whether Python's equality or hash would not do for `value`."""
     kind = type(value)
-    return kind is bool or kind is Object or (kind is tuple and any(map(_is_ambiguous, value)))
+    return kind is bool or isinstance(value, Object) or (kind is tuple and any(map(_is_ambiguous, value)))
 
 
 def order_of(value: JSON) -> tuple[Any, ...]:
@@ -264,6 +283,6 @@ def _same_kinds(a: JSON, b: JSON) -> bool:
     kind = type(a)
     if kind is tuple or kind is Values:
         return all(map(_same_kinds, a, b))
-    if kind is Object or kind is dict:
+    if isinstance(a, dict):
         return all([_same_kinds(item, b[name]) for name, item in a.items()])
     return kind is type(b)

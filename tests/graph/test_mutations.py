@@ -75,7 +75,7 @@ def map_keeps_what_went_with_its_source(original: Any, self: Any, key: Any, sour
 @instead(MapNode, "forget")
 def map_keeps_failures_of_keys_that_are_gone(original: Any, self: Any, key: Any) -> None:
     for lookup in self.lookups:
-        lookup.forget(self, key)
+        lookup.forget((self, key))
 
 
 @instead(Group, "values")
@@ -91,8 +91,8 @@ def group_keeps_stale_values(original: Any, self: Any, source: Any, values: Any)
 
 
 @instead(Lookup, "track")
-def lookup_forgets_a_second_read(original: Any, self: Any, node: Any, entry: Any, read: list[Any]) -> None:
-    original(self, node, entry, read[:1])
+def lookup_forgets_a_second_read(original: Any, self: Any, reader: Any, read: list[Any]) -> None:
+    original(self, reader, read[:1])
 
 
 @instead(Lookup, "__contains__")
@@ -110,13 +110,13 @@ def lookup_does_not_track_size(original: Any, self: Any) -> int:
 
 
 @instead(Lookup, "forget")
-def lookup_leaves_readers_behind(original: Any, self: Any, node: Any, entry: Any) -> None:
-    self._reads.pop(entry, None)
+def lookup_leaves_readers_behind(original: Any, self: Any, reader: Any) -> None:
+    self._reads.pop(reader[1], None)
 
 
 @instead(ReduceNode, "_changed")
 def reduce_does_not_remove(original: Any, self: Any, state: Any, change: Any) -> Any:
-    return original(self, state, ((), change[1]))
+    return original(self, state, ((), change[1], None))
 
 
 @instead(ReduceNode, "_fold")

@@ -34,6 +34,11 @@ def tagged(key, values, tag):
     yield [tag, key], values.one()
 
 
+def copied(key, values):
+    for number in range(4):
+        yield [key, number], values.one()
+
+
 def checked(key, values):
     if values.one() == "bad":
         raise ValueError("this entry is bad")
@@ -73,6 +78,10 @@ def made(uri: str, on_error: Any = "skip") -> Service:
     @app.resource
     def words(shared, first: Any = None):
         return shared.texts.slice(first, TOP)
+
+    @app.resource
+    def copies(shared):
+        return shared.texts.map(copied)
 
     @app.resource
     def whatever(shared):

@@ -6,10 +6,19 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from deltamesh import follower
 from deltamesh.client import Mesh
 from tests.mesh.mesh import Inside, until
 
 S = "com.example.inside"
+
+
+@pytest.fixture(autouse=True)
+def _no_repetition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Positions are not announced again: each test is about the events that come at once."""
+    monkeypatch.setattr(follower, "ANNOUNCE_INTERVAL", 3600.0)
 
 
 class Plain:

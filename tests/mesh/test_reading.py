@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -158,3 +159,55 @@ async def test_a_change_that_is_too_large_for_an_event_arrives_all_the_same(insi
     assert follower.position == leader.position == Position(leader.position.epoch, 4)
     assert live.values_of("wide") == (wide, 10)
     assert len(live.entries()) == 22
+
+
+async def test_a_view_may_change_by_more_than_a_message_can_carry(inside: Callable[..., Inside]) -> None:
+    place = inside()
+    await place.lead()
+    await place.follow()
+    mesh = Mesh(await place.connect(), place.service.uris.prefix)
+    live = await mesh.live("copies")
+    other = await mesh.live("words")
+
+    for letter in "xy":
+        done = await mesh.write({"texts": [("a", [letter * 5_000_000])]})
+        await until(lambda done=done: live.position == other.position == done.position)
+
+    assert live.entries() == [(("a", number), ("y" * 5_000_000,)) for number in range(4)]
+
+
+async def test_a_difference_contains_what_was_written_just_before(inside: Callable[..., Inside]) -> None:
+    place = inside()
+    leader = await place.lead()
+    mesh = Mesh(await place.connect(), place.service.uris.prefix)
+
+    for number in range(1, 20):
+        position = leader.position.to_wire()
+        writing = Deferred.fromCoroutine(mesh.write({"texts": [(number, [number])]}))
+        difference = await mesh.connection.call(mesh.uris.snapshot, position=position)
+        await writing
+
+        assert difference["revision"] == number, "both calls arrive together, in this order"
+        assert difference["entries"] == f'[[["texts",{number}],[{number}]]]'
+
+
+async def test_an_answer_contains_what_the_mirror_took_in_just_before(inside: Callable[..., Inside]) -> None:
+    place = inside()
+    await place.lead()
+    follower = await place.follow()
+    mesh = Mesh(await place.connect(), place.service.uris.prefix)
+    opened = await mesh.connection.call(mesh.uris.open, "words", {})
+    mirroring: Any = follower._mirroring
+    changed, answers = mirroring._changed, []  # type: ignore[var-annotated]
+    nobody = SimpleNamespace(caller=None, caller_authid=None, caller_authrole=None, progress=None)
+
+    def changed_and_opened() -> None:
+        changed()
+        answers.append(Deferred.fromCoroutine(follower._open(nobody, "words", {}, [opened["epoch"], opened["revision"]])))
+
+    mirroring._changed = changed_and_opened
+    await mesh.write({"texts": [("a", [1])]})
+    await until(lambda: answers)
+    answer = await answers[0]
+
+    assert (answer["from"], answer["revision"], answer["entries"]) == (0, 1, '[["a",[1]]]')

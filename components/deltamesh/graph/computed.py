@@ -34,7 +34,7 @@ class ComputedNode(StoredNode):
     def forget(self, key: IndexKey) -> None:
         """Drop what is known about a key that is not computed any more."""
         for lookup in self.lookups:
-            lookup.forget(self, key)
+            lookup.forget((self, key))
         self.failures.pop(key, None)
 
     def close(self) -> None:

@@ -101,9 +101,12 @@ class Graph:
 
         In each case nothing has changed.
         """
-        self.check()
-        prepared = [(self._input(name), frozen_changes(name, entries)) for name, entries in writes.items()]
-        former = [(node, node.former(entries)) for node, entries in prepared] if self.on_error == "reject" else None
+        if self._is_busy or self._broken is not None:
+            self.check()
+        prepared = []
+        for name, entries in writes.items():
+            prepared.append((self._input(name), frozen_changes(name, entries)))
+        former = None if self.on_error == "skip" else [(node, node.former(entries)) for node, entries in prepared]
         self._is_busy = True
         try:
             deltas = self._apply(prepared)
@@ -122,27 +125,26 @@ class Graph:
         return Commit(self.revision, deltas, failures)
 
     def _apply(self, prepared: list[tuple[InputNode, dict[IndexKey, Values]]]) -> dict[Watch, list[Entry]]:
+        """Write what was prepared, which is used up, and bring everything up to date."""
         visited: list[Node] = []
-        for source, entries in prepared:
+        while prepared:
+            source, entries = prepared.pop()
             source.write(entries)
             if source.changes:
                 visited.append(source)
                 source.announce()
         queue = self._queue
         while queue:
-            node = heappop(queue)[1]
+            _, node = heappop(queue)
             node.is_queued = False
             node.settle()
             if node.changes:
                 visited.append(node)
                 node.announce()
-        deltas = {}
+        deltas: dict[Watch, list[Entry]] = {}
         for node in visited:
             if node.watches:
-                delta = delta_of(node)
-                for watch in node.watches:
-                    deltas[watch] = delta
-        for node in visited:
+                deltas.update(dict.fromkeys(node.watches, delta_of(node)))
             node.changes = NOTHING
         if self.to_sweep:
             self._sweep()

@@ -32,9 +32,9 @@ class InputNode(StoredNode):
         changes: dict[IndexKey, Change] = {}
         for key, values in entries.items():
             before = current.get(key, ABSENT)
-            if same(before, values):
+            if before == values and same(before, values):
                 continue
-            changes[key] = (before, values)  # type: ignore[assignment]
+            changes[key] = (before, values, None)  # type: ignore[assignment]
             if values:
                 current[key] = values
                 if order is not None and not before:

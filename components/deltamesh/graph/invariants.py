@@ -109,6 +109,8 @@ def _check_window(node: TakeNode) -> None:
     assert list(node.window.between(None, TOP)) == keys
     assert node.members == set(keys)
     assert len(node.members) == len(keys)
+    assert node.boundary == (keys[-1] if keys and len(keys) == node.limit else TOP)
+    assert (node in node.source.takes) == (node.limit > 0)
 
 
 def _check_readers(nodes: list[Node]) -> None:
@@ -117,7 +119,7 @@ def _check_readers(nodes: list[Node]) -> None:
     read = set()
     for node in nodes:
         for lookup in node.lookups if isinstance(node, ComputedNode) else ():
-            for entry in lookup.entries:
+            for entry in lookup.entries():
                 assert lookup.reads_of(entry)
                 assert entry in (node.source if isinstance(node, MapNode) else node.entries)  # type: ignore[attr-defined]
                 read.update([(lookup.node.number, key, node.number, entry) for key in lookup.reads_of(entry)])

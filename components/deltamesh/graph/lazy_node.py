@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from deltamesh.graph.computed import ComputedNode
 from deltamesh.graph.failure import CycleError
 from deltamesh.graph.lookup import Lookup
-from deltamesh.graph.node import NOTHING, Node, Reader
+from deltamesh.graph.node import NOTHING, Change, Node, Reader
 from deltamesh.graph.recursion import Cycle
 from deltamesh.values import ABSENT, IndexKey, Values, freeze, plain_key, same
 
@@ -62,13 +62,13 @@ class LazyNode(ComputedNode):
         for key in list(self.stale):
             if any(node is not self for node, _ in self.readers_of(key)):
                 self.values_of(key)
-        changes = {}
+        changes: dict[IndexKey, Change] = {}
         for key, (before, _) in self.stale.items():
             after = self.entries.get(key)
             if after is None:  # not needed by anything that is read from outside
                 self.forget(key)
             elif not same(before, after):
-                changes[key] = (before, after)
+                changes[key] = (before, tuple(after), None)
         self.stale = {}
         self.changes = changes or NOTHING
 
@@ -105,7 +105,7 @@ class LazyNode(ComputedNode):
         finally:
             reads = [lookup.end(seen) for lookup, seen in zip(self.lookups, interrupted, strict=True)]
         for lookup, read in zip(self.lookups, reads, strict=True):
-            lookup.track(self, key, read)
+            lookup.track((self, key), read)
         self.entries[key] = values
         if former is not None and same(former[0], values):
             self.num_unchanged += 1

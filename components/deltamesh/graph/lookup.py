@@ -9,6 +9,7 @@ from deltamesh.graph.node import SIZE, Node, Reader
 from deltamesh.values import ABSENT, JSON, IndexKey, NotOne, index_key
 
 _REQUIRED: Final = object()
+_NOTHING: Final = object()
 
 
 class Lookup:
@@ -18,13 +19,14 @@ class Lookup:
     When a key that was read changes, or appears, the function is run again. Valid only while the function runs.
     """
 
-    __slots__ = ("_get", "_node", "_reads", "_seen")
+    __slots__ = ("_get", "_reads", "_seen", "node")
 
     def __init__(self, node: Node) -> None:
-        self._node = node
+        self.node = node
         self._get = node.get
         self._seen: list[Any] = []  # keys read by the computation that runs now
-        self._reads: dict[IndexKey, tuple[Any, ...]] = {}  # by entry of the reading node
+        self._reads: dict[IndexKey, Any] = {}
+        """By entry of the reading node: the key that it has read, or a list of several (which no key is)."""
 
     def one(self, key: Any, default: JSON = _REQUIRED) -> JSON:
         """
@@ -34,21 +36,19 @@ class Lookup:
             NotOne: the key has several values, or none and no default.
             NotJSON: the key is not JSON.
         """
-        kind = type(key)
-        if kind is not int and kind is not str:
+        if type(key) is not int and type(key) is not str:
             key = index_key(key)
         self._seen.append(key)
         values = self._get(key) or ABSENT
         if len(values) == 1:
             return values[0]
         if default is _REQUIRED or values:
-            raise NotOne(f"{self._node.description.label()} has {len(values)} values for key {key!r:.80}, one is expected")
+            raise NotOne(f"{self.node.description.label()} has {len(values)} values for key {key!r:.80}, one is expected")
         return default
 
     def all(self, key: Any) -> Sequence[JSON]:
         """Return the values of `key` in order, none if it is not there. Taking `len()` of it costs O(1)."""
-        kind = type(key)
-        if kind is not int and kind is not str:
+        if type(key) is not int and type(key) is not str:
             key = index_key(key)
         self._seen.append(key)
         return self._get(key) or ABSENT
@@ -60,7 +60,7 @@ class Lookup:
 
     def size(self) -> int:
         """Return the number of keys. Run again when it changes."""
-        size = len(self._node)  # which a lazy collection refuses
+        size = len(self.node)  # which a lazy collection refuses
         self._seen.append(SIZE)
         return size
 
@@ -76,50 +76,52 @@ class Lookup:
         read, self._seen = self._seen, seen
         return read
 
-    def commit(self, node: Node, entry: IndexKey) -> None:
-        """Track for `entry` of `node` what was read, and start to track anew."""
+    def commit(self, reader: Reader) -> None:
+        """Track for `reader` what was read, and start to track anew."""
         seen = self._seen
-        if tuple(seen) != self._reads.get(entry, ()):
-            self.track(node, entry, seen)
-        if seen:
+        if len(seen) == 1:
+            if self._reads.get(reader[1], _NOTHING) != seen[0]:
+                self.track(reader, seen)
+            seen.clear()
+        elif seen or self._reads:
+            self.track(reader, seen)
             seen.clear()
 
-    def track(self, node: Node, entry: IndexKey, read: list[Any]) -> None:
-        """Let changes of the keys in `read`, and of nothing else, reach `entry` of `node`."""
-        before = self._reads.get(entry, ())
-        now = tuple(read) if len(read) < 2 else tuple(dict.fromkeys(read))
+    def track(self, reader: Reader, read: list[Any]) -> None:
+        """Let changes of the keys in `read`, and of nothing else, reach the entry that `reader` tells."""
+        now = read if len(read) < 2 else list(dict.fromkeys(read))
+        before = self.reads_of(reader[1])
         if now == before:
             return
-        reader: Reader = (node, entry)
-        for key in now if not before else dict.fromkeys(now).keys() - before:
-            self._node.add_reader(key, reader)
-        for key in before if not now else dict.fromkeys(before).keys() - now:
-            self._node.drop_reader(key, reader)
-        if now:
-            self._reads[entry] = now
+        if not now:
+            del self._reads[reader[1]]
         else:
-            del self._reads[entry]
+            self._reads[reader[1]] = now[0] if len(now) == 1 else now
+        added: Iterable[Any] = now
+        dropped: Iterable[Any] = before
+        if len(now) + len(before) > 2:  # else they have nothing in common
+            added, dropped = dict.fromkeys(now).keys() - before, dict.fromkeys(before).keys() - now
+        for key in added:
+            self.node.add_reader(key, reader)
+        for key in dropped:
+            self.node.drop_reader(key, reader)
 
-    def forget(self, node: Node, entry: IndexKey) -> None:
-        """Track nothing for `entry` any more."""
-        for key in self._reads.pop(entry, ()):
-            self._node.drop_reader(key, (node, entry))
+    def forget(self, reader: Reader) -> None:
+        """Track nothing for `reader` any more."""
+        self.track(reader, [])
 
     def close(self, node: Node) -> None:
         """Track nothing for `node` any more."""
         for entry in list(self._reads):
-            self.forget(node, entry)
+            self.forget((node, entry))
 
-    def reads_of(self, entry: IndexKey) -> tuple[Any, ...]:
+    def reads_of(self, entry: IndexKey) -> list[Any]:
         """Return the keys that `entry` has read, in the order of first reading; `SIZE` among them if it was asked for."""
-        return self._reads.get(entry, ())
+        found = self._reads.get(entry, _NOTHING)
+        if found is _NOTHING:
+            return []
+        return found if type(found) is list else [found]
 
-    @property
-    def node(self) -> Node:
-        """The node that is read."""
-        return self._node
-
-    @property
     def entries(self) -> Iterable[IndexKey]:
-        """The entries that have read something."""
+        """Return the entries that have read something."""
         return self._reads

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from deltamesh.graph.computed import ComputedNode
 from deltamesh.graph.group import Group
 from deltamesh.graph.node import NOTHING, Change, Node
-from deltamesh.values import ABSENT, IndexKey, Values, freeze, index_key, order_of, plain_key, same
+from deltamesh.values import ABSENT, JSON, IndexKey, Values, WrappedKey, freeze, index_key, order_of, same
 
 if TYPE_CHECKING:
     from deltamesh.graph.collection import Map
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 
 Made: TypeAlias = tuple[Any, ...]
 """What one source key makes: key, values, key, values, …, each key once."""
-
-_Moves: TypeAlias = dict[IndexKey, list[tuple[IndexKey, Values, Values]]]
-"""By key: the source keys that contribute something else than before, what went and what came."""
-
 
 class MapNode(ComputedNode):
     """
@@ -29,7 +25,7 @@ class MapNode(ComputedNode):
     its one contributor has in `made`.
     """
 
-    __slots__ = ("made", "owners", "source")
+    __slots__ = ("contested", "made", "owners", "source")
 
     def __init__(self, graph: Graph, number: int, description: Map, sources: list[Node]) -> None:
         super().__init__(graph, number, description, sources, sources[:1], sources[1:])
@@ -37,6 +33,8 @@ class MapNode(ComputedNode):
         self.made: dict[IndexKey, Made] = {}
         self.owners: dict[IndexKey, IndexKey] = {}
         """By key with one contributor: that source key, left out where both are equal."""
+        self.contested: dict[IndexKey, list[Change]] | None = None
+        """During a visit: changes of keys to which several source keys contribute something else than before."""
 
     def build(self) -> None:
         self._update(self.source.keys())
@@ -52,13 +50,15 @@ class MapNode(ComputedNode):
 
     def _update(self, keys: Iterable[IndexKey]) -> None:
         get, made = self.source.get, self.made
-        moves: _Moves = {}
+        moves: dict[IndexKey, Change] = {}
+        num_recomputed = 0
         for key in keys:
             before = made.get(key, ())
             values = get(key)
             if values:
+                num_recomputed += 1
                 after = self._compute(key, values)
-                if same(before, after):
+                if before == after and same(before, after):
                     self.num_unchanged += 1
                     continue
             else:
@@ -70,51 +70,60 @@ class MapNode(ComputedNode):
                 del made[key]
             else:
                 continue
-            self._replace(key, before, after, moves)
-        self.changes = self._changes(moves) if moves else NOTHING
+            if len(before) > 2 or len(after) > 2 or (before and after and before[0] == after[0]):
+                self._replace(key, before, after, moves)
+                continue
+            if before:
+                self._move(before[0], key, before[1], ABSENT, moves)
+            if after:
+                self._move(after[0], key, ABSENT, after[1], moves)
+        self.num_recomputed += num_recomputed
+        if self.contested is not None:
+            self._judge(moves)
+        self.changes = moves or NOTHING
 
     def _compute(self, key: IndexKey, values: Any) -> Made:
         """Return what a source key makes; nothing if the mapper raises."""
-        self.num_recomputed += 1
-        pairs: list[Any] = []
+        made: Made = ()
+        more: list[tuple[IndexKey, JSON]] | None = None
         try:
-            found = self.function(plain_key(key), values, *self.arguments)
-            if found is None:
+            pairs = self.function(key if type(key) is not WrappedKey else key.plain, values, *self.arguments)
+            if pairs is None:
                 raise TypeError("a mapper returns or yields (key, value) pairs; this one returned nothing")
-            for pair in found:
+            for pair in pairs:
                 if type(pair) is not tuple or len(pair) != 2:
                     raise TypeError(f"a mapper yields (key, value) pairs, not {pair!r:.80}")
                 out, value = pair
                 kind = type(out)
-                pairs.append(out if kind is int or kind is str else index_key(out))
-                pairs.append(freeze(value))
+                if kind is not int and kind is not str:
+                    out = index_key(out)
+                if not made:
+                    made = (out, Values((freeze(value),)))
+                elif more is None:
+                    more = [(out, freeze(value))]
+                else:
+                    more.append((out, freeze(value)))
         except Exception as error:  # an application's function may raise anything; it is listed as failed
-            pairs = []
+            made, more = (), None
             self.fail(key, error)
         else:
             if self.failures:
                 self.failures.pop(key, None)
-        for lookup in self.lookups:
-            lookup.commit(self, key)
-        if len(pairs) == 2:
-            return (pairs[0], Values((pairs[1],)))
-        return _by_key(pairs) if pairs else ()
+        if self.lookups:
+            reader = (self, key)
+            for lookup in self.lookups:
+                lookup.commit(reader)
+        return made if more is None else _joined(made, more)
 
-    def _replace(self, source: IndexKey, before: Made, after: Made, moves: _Moves) -> None:
+    def _replace(self, source: IndexKey, before: Made, after: Made, moves: dict[IndexKey, Change]) -> None:
         """Take back what `source` had made and put in what it has made now."""
-        if len(before) <= 2 and len(after) <= 2 and (not before or not after or before[0] != after[0]):
-            if before:
-                self._move(before[0], source, before[1], ABSENT, moves)
-            if after:
-                self._move(after[0], source, ABSENT, after[1], moves)
-            return
         old = dict(zip(before[::2], before[1::2], strict=True))
         new = dict(zip(after[::2], after[1::2], strict=True))
         for key in {**old, **new}:
             self._move(key, source, old.get(key, ABSENT), new.get(key, ABSENT), moves)
 
-    def _move(self, key: IndexKey, source: IndexKey, went: Values, came: Values, moves: _Moves) -> None:
-        """Let `source` contribute `came` to `key` instead of `went`. One of these may be none."""
+    def _move(self, key: IndexKey, source: IndexKey, went: Values, came: Values, moves: dict[IndexKey, Change]) -> None:
+        """Let `source` contribute `came` to `key` instead of `went`, one of which may be nothing, and note it in `moves`."""
         entries = self.entries
         current = entries.get(key)
         if current is None:
@@ -143,32 +152,39 @@ class MapNode(ComputedNode):
             group.put(self.owners.pop(key, key), current)  # type: ignore[arg-type]
             group.put(source, came)
         if key in moves:
-            moves[key].append((source, went, came))
+            self._contest(key, (went, came, source), moves)
+        elif went and came and same(went, came):
+            return  # another object, which is in its place now
         else:
-            moves[key] = [(source, went, came)]
+            moves[key] = (went, came, source)
 
-    def _changes(self, moves: _Moves) -> dict[IndexKey, Change]:
-        changes: dict[IndexKey, Change] = {}
-        for key, moved in moves.items():
-            if len(moved) == 1:
-                _, went, came = moved[0]
-                if not same(went, came):
-                    changes[key] = (went, came)
-                continue
-            old = tuple([value for _, went, _ in moved for value in went])
-            new = tuple([value for _, _, came in moved for value in came])
+    def _contest(self, key: IndexKey, change: Change, moves: dict[IndexKey, Change]) -> None:
+        """Note that one more source key contributes something else to `key`."""
+        if self.contested is None:
+            self.contested = {}
+        if key not in self.contested:
+            self.contested[key] = [moves[key]]
+        self.contested[key].append(change)
+
+    def _judge(self, moves: dict[IndexKey, Change]) -> None:
+        """Join what several source keys have changed of one key; it may be nothing, as a whole."""
+        assert self.contested is not None
+        for key, changes in self.contested.items():
+            went = tuple([value for change in changes for value in change[0]])
+            came = tuple([value for change in changes for value in change[1]])
+            moves[key] = (went, came, None)
             # only what consists of the same values can be the same as a whole, which is costly to find out
-            if sorted(map(order_of, old)) != sorted(map(order_of, new)) or not same(self._before(key, moved), Values(self.values_of(key))):
-                changes[key] = (old, new)
-        return changes or NOTHING
+            if sorted(map(order_of, went)) == sorted(map(order_of, came)) and same(self._before(key, changes), Values(self.values_of(key))):
+                del moves[key]
+        self.contested = None
 
-    def _before(self, key: IndexKey, moved: list[tuple[IndexKey, Values, Values]]) -> Values:
-        """Return the values of a key before some moves, in order."""
+    def _before(self, key: IndexKey, changes: list[Change]) -> Values:
+        """Return the values of a key before some changes, in order."""
         before = Group()
         for source, values in self.parts_of(key).items():
             before.put(source, values)
-        for source, went, _ in moved:
-            before.put(source, went)
+        for went, _, source in changes:
+            before.put(source, went)  # type: ignore[arg-type]
         return before.values()
 
     def parts_of(self, key: IndexKey) -> dict[IndexKey, Values]:
@@ -181,8 +197,9 @@ class MapNode(ComputedNode):
         return {self.owners.get(key, key): current}  # type: ignore[dict-item]
 
 
-def _by_key(pairs: list[Any]) -> Made:
-    found: dict[IndexKey, list[Any]] = {}
-    for index in range(0, len(pairs), 2):
-        found.setdefault(pairs[index], []).append(pairs[index + 1])
+def _joined(made: Made, more: list[tuple[IndexKey, JSON]]) -> Made:
+    """Return the first pair and more of them, each key once."""
+    found = {made[0]: list(made[1])}
+    for key, value in more:
+        found.setdefault(key, []).append(value)
     return tuple([item for key, values in found.items() for item in (key, Values(values))])

@@ -10,8 +10,8 @@ in `changes` what happened to its keys; `announce` then queues the nodes that th
 - `takes`, only those whose keys are touched;
 - `readers` of the changed keys, for what mappers looked up.
 
-*Changes.* `changes[key]` is a pair: the values that went and the values that came. Of a key with many values it
-names only those concerned, so that a reducer's work does not grow with the number of values.
+*Changes.* `changes[key]` is the values that went and the values that came. Of a key with many values it names only
+those concerned, so that a reducer's work does not grow with the number of values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from deltamesh.graph.failure import Failure, describe
-from deltamesh.graph.order import Order, first_of
+from deltamesh.graph.order import Order, first_of, is_before
 from deltamesh.graph.ranges import Ranges
 from deltamesh.values import ABSENT, IndexKey, Values, plain_key, same
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from deltamesh.graph.group import Group
     from deltamesh.graph.watch import Watch
 
-Change: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...]]
-"""(values that went, values that came)"""
+Change: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...], Any]
+"""(values that went, values that came, something that only the node itself knows about)"""
 
 Reader: TypeAlias = tuple["Node", IndexKey]
 """A node and the key of it whose computation looked something up."""
@@ -123,7 +123,7 @@ class Node:
     def values_before(self, key: IndexKey) -> Values:
         """Return the values that `key` had before this revision, in any order. For the few who need all of them."""
         values = list(self.values_of(key))
-        went, came = self.changes.get(key, ((), ()))
+        went, came, _ = self.changes.get(key, ((), (), None))
         for value in came:
             del values[next(index for index, each in enumerate(values) if same(each, value))]
         return Values((*values, *went))
@@ -168,23 +168,25 @@ class Node:
     def _queue_readers(self) -> None:
         readers, changes = self.readers, self.changes
         # whichever is shorter is gone through
-        keys: list[Any] = [key for key in changes if key in readers] if len(changes) <= len(readers) else [key for key in readers if key in changes]
+        for key in changes if len(changes) <= len(readers) else [key for key in readers if key in changes]:
+            if key in readers:
+                self._queue_reader(readers[key])
         if SIZE in readers and len(self) != self.known_size:
             self.known_size = len(self)
-            keys.append(SIZE)
-        for key in keys:
-            found = readers[key]
-            for node, entry in found if type(found) is set else (found,):  # type: ignore[misc]
-                if node is not self:  # a lazy node looks after its own readers
-                    node.reread[entry] = None  # type: ignore[attr-defined]
-                    if not node.is_queued:
-                        self.graph.enqueue(node)
+            self._queue_reader(readers[SIZE])
+
+    def _queue_reader(self, found: Any) -> None:
+        for node, entry in found if type(found) is set else (found,):
+            if node is not self:  # a lazy node looks after its own readers
+                node.reread[entry] = None
+                if not node.is_queued:
+                    self.graph.enqueue(node)
 
     def _queue_takes(self) -> None:
         first = first_of(self.changes)
         for take in self.takes:
-            if not take.is_touched_from(first):
-                return  # and so neither are those that take less
+            if is_before(take.boundary, first):
+                return  # and so is that of those that take less
             if not take.is_queued:
                 self.graph.enqueue(take)
 

@@ -9,6 +9,7 @@ wrapped keys refuse as well. So plain comparison is tried first, and the slower 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import filterfalse
 from typing import Any, Final
 
 from sortedcontainers import SortedKeyList, SortedList
@@ -148,7 +149,7 @@ class Order:
         added, removed = self._added, self._removed
         self._added, self._removed = set(), set()
         if len(added) + len(removed) > self._most and type(self._keys) is SortedList:
-            keys = [key for key in self._keys if key not in removed] if removed else list(self._keys)
+            keys = list(filterfalse(removed.__contains__, self._keys))
             keys.extend(added)
             self._sort(keys)
             return self._keys

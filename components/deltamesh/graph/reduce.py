@@ -25,7 +25,7 @@ class ReduceNode(StoredNode):
 
     def build(self) -> None:
         for key in self.source.keys():
-            self.put(key, self._fold(key, ((), ())))
+            self.put(key, self._fold(key, ((), (), None)))
 
     def settle(self) -> None:
         changes: dict[IndexKey, Change] = {}
@@ -36,7 +36,7 @@ class ReduceNode(StoredNode):
                 self.num_unchanged += 1
                 continue
             self.put(key, after)
-            changes[key] = (before, after)
+            changes[key] = (before, after, None)
         self.changes = changes or NOTHING
 
     def _fold(self, key: IndexKey, change: Change) -> Values:
@@ -71,7 +71,7 @@ class ReduceNode(StoredNode):
         return state
 
     def _changed(self, state: Any, change: Change) -> Any:
-        went, came = change
+        went, came, _ = change
         for value in went:
             state = self.reducer.remove(state, value)
             if state is None:

@@ -31,4 +31,4 @@ class SizeNode(StoredNode):
             self.changes = NOTHING
             return
         self.put(None, after)
-        self.changes = {None: (tuple(before), after)}
+        self.changes = {None: (tuple(before), after, None)}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class TakeNode(Node):
     """Keeps which keys are the first; is told only of changes at or before the last of them."""
 
-    __slots__ = ("limit", "members", "source", "window")
+    __slots__ = ("boundary", "limit", "members", "source", "window")
 
     def __init__(self, graph: Graph, number: int, description: Take, sources: list[Node]) -> None:
         super().__init__(graph, number, description, sources)
@@ -29,23 +29,40 @@ class TakeNode(Node):
         self.limit = description.limit
         self.window = Order()
         self.members: set[IndexKey] = set()  # the keys of the window
-        insort(self.source.takes, self, key=lambda take: -take.limit)
+        self.boundary: Any = TOP
+        """The last key of the window if it is full: what comes after it does not matter."""
+        if self.limit > 0:
+            insort(self.source.takes, self, key=lambda take: -take.limit)
 
     def close(self) -> None:
-        self.source.takes.remove(self)
+        if self.limit > 0:
+            self.source.takes.remove(self)
 
     def build(self) -> None:
         self._refill()
-
-    def is_touched_from(self, first: IndexKey) -> bool:
-        """Whether a change that begins at the key `first` concerns the window."""
-        if self.limit == 0:
-            return False
-        return len(self.members) < self.limit or not is_before(self.window.last(), first)
+        self._set_boundary()
 
     def settle(self) -> None:
-        source = self.source
-        boundary: Any = self.window.last() if len(self.members) == self.limit else TOP
+        if len(self.source.changes) > self.limit:
+            changes = self._replaced()
+        else:
+            changes = self._shifted()
+        self._set_boundary()
+        self.changes = changes or NOTHING
+
+    def _replaced(self) -> dict[IndexKey, Change]:
+        """Take the first keys anew; return what has changed. For many changes."""
+        source, former = self.source, self.members
+        first = list(islice(source.keys_between(None, TOP), self.limit))
+        self.window, self.members = Order(first), set(first)
+        changes = {key: source.changes[key] for key in first if key in former and key in source.changes}
+        changes.update({key: ((), tuple(source.values_of(key)), None) for key in first if key not in former})
+        changes.update({key: (source.values_before(key), (), None) for key in former if key not in self.members})
+        return changes
+
+    def _shifted(self) -> dict[IndexKey, Change]:
+        """Take in and out the keys that have changed; return what has changed. For few changes."""
+        source, boundary = self.source, self.boundary
         changes: dict[IndexKey, Change] = {}
         entered: set[IndexKey] = set()
         for key, change in source.changes.items():
@@ -63,18 +80,21 @@ class TakeNode(Node):
             if key in entered:
                 entered.discard(key)
             else:
-                changes[key] = (source.values_before(key), ())
+                changes[key] = (source.values_before(key), (), None)
         for key in entered:
-            changes[key] = ((), tuple(source.values_of(key)))
-        self.changes = changes or NOTHING
+            changes[key] = ((), tuple(source.values_of(key)), None)
+        return changes
+
+    def _set_boundary(self) -> None:
+        self.boundary = self.window.last() if self.limit > 0 and len(self.members) == self.limit else TOP
 
     def _refill(self) -> list[IndexKey]:
         """Take keys of the source from behind the window while there is room; return them."""
-        found: list[IndexKey] = []
         missing = self.limit - len(self.members)
-        if missing > 0:
-            keys = self.source.keys_between(self.window.last(), TOP, after=True) if self.members else self.source.keys_between(None, TOP)
-            found.extend(islice(keys, missing))
+        if missing <= 0:
+            return []
+        keys = self.source.keys_between(self.window.last(), TOP, after=True) if self.members else self.source.keys_between(None, TOP)
+        found = list(islice(keys, missing))
         for key in found:
             self._add(key)
         return found
