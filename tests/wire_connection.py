@@ -84,11 +84,13 @@ class WireConnection:
 
     def frame(self, message: list[Any]) -> bytes:
         """Return the bytes that `send` would send."""
-        if not self.is_websocket:
-            payload = cbor2.dumps(message)
-            return struct.pack("!I", len(payload)) + payload
-        payload = json.dumps(message).encode()
+        return self.wrap(json.dumps(message).encode() if self.is_websocket else cbor2.dumps(message))
+
+    def wrap(self, payload: bytes) -> bytes:
+        """Return the frame of a serialized message."""
         size = len(payload)
+        if not self.is_websocket:
+            return struct.pack("!I", size) + payload
         # masked with zeros, as a client has to mask
         if size <= 125:
             return struct.pack("!BBI", 0x81, 0x80 | size, 0) + payload

@@ -9,9 +9,10 @@ Lines that are printed lose colour, never content.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any, Final
+
+from deltamesh_router.replacement import replace
 
 
 def as_it_is(value: Any, *_: object, **__: object) -> Any:
@@ -36,9 +37,4 @@ REPLACEMENTS: Final[dict[str, dict[str, Callable[..., Any]]]] = {
 
 def drop_debug_text() -> None:
     """Put the replacements in place, in this process, for good. Not for a process that logs at level debug or trace."""
-    for module_name, names in REPLACEMENTS.items():
-        module = importlib.import_module(module_name)
-        for name, replacement in names.items():
-            if not hasattr(module, name):
-                raise AttributeError(f"{module_name} has no {name}: this release of it is not the one that deltamesh_router was made for")
-            setattr(module, name, replacement)
+    replace(REPLACEMENTS)

@@ -14,6 +14,7 @@ from twisted.internet.defer import inlineCallbacks
 from txaio import get_global_log_level
 
 from deltamesh_router.debugtext import drop_debug_text
+from deltamesh_router.messages import guard_messages
 from deltamesh_router.router import RouterFactory
 
 
@@ -27,6 +28,7 @@ class RouterWorker(RouterController):
         """The worker has joined the controller's realm: prepare this process for work."""
         if get_global_log_level() not in ("debug", "trace"):
             drop_debug_text()
+        guard_messages()
         yield super().onJoin(details, publish_ready)
         # as the stock handler, without a warning for what is no trouble
         signal.signal(signal.SIGTERM, lambda *_: self.shutdown())

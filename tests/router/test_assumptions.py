@@ -25,9 +25,8 @@ from crossbar.worker.router import RouterController
 from twisted.internet import tcp
 from twisted.internet.task import Clock
 
-from deltamesh_router import fanout
+from deltamesh_router import debugtext, fanout, messages
 from deltamesh_router import router as ours
-from deltamesh_router.debugtext import REPLACEMENTS
 from deltamesh_router.fanout import EventFrames, send_now
 from deltamesh_router.personality import Personality, WorkerProcess
 from deltamesh_router.router import Router, RouterFactory
@@ -83,9 +82,12 @@ def test_what_we_override_or_call_takes_the_same_parameters(function: Any, expec
     assert parameters(function) == expected
 
 
-@pytest.mark.parametrize(("module", "name"), [(module, name) for module, names in REPLACEMENTS.items() for name in names])
-def test_the_functions_that_make_debug_text_are_where_they_were(module: str, name: str) -> None:
-    assert callable(getattr(importlib.import_module(module), name))
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [(module, name) for all_of in (debugtext.REPLACEMENTS, messages.REPLACEMENTS) for module, names in all_of.items() for name in names],
+)
+def test_what_is_replaced_is_where_it_was(module: str, name: str) -> None:
+    assert hasattr(importlib.import_module(module), name)
 
 
 def test_a_websocket_has_the_settings_that_decide_how_it_frames() -> None:
