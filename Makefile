@@ -8,7 +8,7 @@
 # What the verbs do; set these on the command line to do something else, as in `make run FOLLOWERS=4`.
 APPS        ?= examples.departures:app examples.hackernews:app
 FOLLOWERS   ?= 2
-FEEDERS     ?= --with 'python -m examples.departures.feeder --speed 60' --with 'python -m examples.hackernews.seed'
+FEEDERS     ?= --with 'python -m examples.departures.feeder --speed 60' --with 'python -m examples.hackernews.seed --traffic 0.5'
 RUN         ?= $(BIN)/deltamesh run $(APPS) --followers $(FOLLOWERS) $(FEEDERS)
 PYTEST_ARGS ?=
 BENCH       ?= $(BIN)/python -m bench

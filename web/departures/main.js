@@ -30,7 +30,7 @@ store.drawWith(({ link, airport, query, mine, seen }) => {
   page.texts({ ...clockModel(of("clock")), ...weatherModel(of("board")) });
 
   page.board(flightModels(of("board"), mine), airport);
-  page.note("#board-note", trouble(of("board"), link, "departures") ?? empty("board", "No flight is announced here at this hour.", seen));
+  page.note("#board-note", trouble(of("board"), link, "departures") ?? empty("board", nothingYet(seen), seen));
   page.delays(delayModels(of("delays")));
   page.note("#delays-note", empty("delays", "No flights so far.", seen));
 
@@ -50,6 +50,11 @@ store.drawWith(({ link, airport, query, mine, seen }) => {
 /** @param {string} name @param {string} text @param {{[name: string]: import("../page/plain.js").Seen}} seen */
 function empty(name, text, seen) {
   return seen[name]?.opened && seen[name].entries.length === 0 ? text : null;
+}
+
+/** Without a clock there is no hour: whoever brings the flights is about to. @param {Record<string, import("../page/plain.js").Seen>} seen */
+function nothingYet(seen) {
+  return seen.clock?.entries.length ? "No flight is announced here at this hour." : "Waiting for the flights.";
 }
 
 /** @param {import("../page/plain.js").Seen[]} sources */

@@ -92,7 +92,7 @@ def parse_changes(text: str) -> dict[str, list[Any]]:
     """
     try:
         decoded = msgspec.json.decode(text)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise CommandFailed(f"changes are not JSON: {error}") from error
     pairs = list(decoded.items()) if isinstance(decoded, dict) else decoded
     if not isinstance(pairs, list):
