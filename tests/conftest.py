@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tests.running_router import RunningRouter
+
+
+@pytest.fixture(scope="session", autouse=True)
+def recursion() -> None:
+    """Components run with Python's own limit. Importing Crossbar.io, as some tests do, raises it until recursion ends the process."""
+    sys.setrecursionlimit(1000)
 
 
 @pytest.fixture(scope="session")

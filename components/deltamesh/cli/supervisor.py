@@ -75,8 +75,11 @@ async def supervise(work: Callable[[Supervisor], Awaitable[None]], environment: 
                 loop.add_signal_handler(number, asked_to_stop)
             await _ended(working)
             await supervisor.stop()
-    except* CannotStart as errors:
-        raise errors.exceptions[0] from None
+    except BaseExceptionGroup as errors:  # not `except*`: what is raised there comes out as a group, in some releases of Python
+        found, others = errors.split(CannotStart)
+        if found is None or others is not None:
+            raise
+        raise found.exceptions[0] from None
 
 
 async def _work_for_ever(work: Callable[[Supervisor], Awaitable[None]], supervisor: Supervisor) -> None:
