@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import socket
 import os
+import socket
 from pathlib import Path
 
 import psutil
@@ -165,7 +165,7 @@ def test_a_bad_configuration_is_told(node: NodeDirectory, text: str, reason: str
 
 
 HIDE_ROUTER = """
-import os
+import sys
 sys.meta_path[:] = [each for each in sys.meta_path if "__editable__" not in getattr(each, "__module__", "")]
 sys.path[:] = [each for each in sys.path if not each.endswith("/router")]
 """
