@@ -37,20 +37,23 @@ def main() -> None:
     numbers = data.random_numbers(99)
     next_key = n
 
-    def upvote() -> tuple[str, Any]:
+    def upvote() -> tuple[int, Any]:
         nonlocal next_key
         next_key += 1
-        return "upvotes", (next_key - 1, [{"post_id": int(next(numbers) * n), "user_id": 1}])
+        return next_key - 1, [{"post_id": int(next(numbers) * n), "user_id": 1}]
 
-    def item() -> tuple[str, Any]:
+    def item() -> tuple[int, Any]:
         key = int(next(numbers) * n)
-        return "items", (key, [{"g": key % 100, "v": int(next(numbers) * 1000)}])
+        return key, [{"g": key % 100, "v": int(next(numbers) * 1000)}]
 
-    make: Callable[[], tuple[str, Any]] = upvote if is_hn else item
+    make: Callable[[], tuple[int, Any]] = upvote if is_hn else item
 
     def write(count: int) -> float:
-        made = [make() for _ in range(count)]
-        changes = {made[0][0]: [entry for _, entry in made]}
+        entries: dict[int, Any] = {}
+        while len(entries) < count:
+            entry = make()
+            entries[entry[0]] = entry
+        changes = {"upvotes" if is_hn else "items": list(entries.values())}
         return timed(lambda: graph.write(changes))
 
     for _ in range(20):

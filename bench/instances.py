@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+from functools import partial
 
 from bench import data
 from bench.application import app, for_reader
@@ -52,19 +53,23 @@ def main() -> None:
         changes = {"posts": [(number, [{**data.post(number, n), "title": f"e{next(numbers)}"}])]}
         return timed(lambda: graph.write(changes))
 
+    def create(numbers_of_new: range) -> None:
+        watches.extend([graph.watch(instance(number)) for number in numbers_of_new])
+
     for wanted in map(int, options.ks.split(",")):
-        made = wanted - count
-        create_ms = timed(lambda start=count, stop=wanted: watches.extend([graph.watch(instance(i)) for i in range(start, stop)]))
+        numbers_of_new = range(count, wanted)
+        create_ms = timed(partial(create, numbers_of_new))
         count = wanted
         gc.collect()
         gc.freeze()
         for _ in range(20):
-            hot(), cold()
+            hot()
+            cold()
         emit(
             engine="deltamesh",
             kind=options.kind,
             k=count,
-            create_ms_each=round(create_ms / made, 4),
+            create_ms_each=round(create_ms / len(numbers_of_new), 4),
             hot_ms=statistics(repeat(hot, seconds=options.secs, most=3000)),
             cold_ms=statistics(repeat(cold, seconds=options.secs, most=3000)),
             rss_mb=resident(),

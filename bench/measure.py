@@ -43,7 +43,7 @@ def resident(pid: int | str = "self") -> int:
 def repeat(action: Callable[[], float], *, seconds: float, most: int) -> list[float]:
     """Collect what `action()` returns, for so long or so often."""
     end = time.perf_counter() + seconds
-    found = []
+    found: list[float] = []
     while time.perf_counter() < end and len(found) < most:
         found.append(action())
     return found

@@ -8,11 +8,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from types import FrameType, TracebackType
-from typing import IO, Final
+from typing import IO, Final, Self
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -94,7 +94,7 @@ class Servers:
         """For their files; it goes with them."""
         self._processes: dict[str, subprocess.Popen[str]] = {}
 
-    def __enter__(self) -> Servers:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -107,14 +107,15 @@ class Servers:
         with self._log(name).open("w") as log:
             self._processes[name] = start(command, folder, out=log, err=subprocess.STDOUT, cpus=self._cpus)
 
-    def wait_for(self, name: str, text: str) -> None:
-        """Return when a program has printed `text`."""
-        self.wait_until(name, lambda: text in self._log(name).read_text())
+    def wait_for(self, name: str, text: str, *, limit: float = START_LIMIT) -> None:
+        """
+        Return when a program has printed `text`.
 
-    def wait_until(self, name: str, condition: Callable[[], bool]) -> None:
-        """Return when `condition()` holds, for which `name` is responsible."""
-        end = time.monotonic() + START_LIMIT
-        while not condition():
+        Raises:
+            RuntimeError: it has ended, or has not printed it within `limit` seconds.
+        """
+        end = time.monotonic() + limit
+        while text not in self._log(name).read_text():
             if self._processes[name].poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"{name} did not start: {self._log(name).read_text()[-2000:]}")
             time.sleep(0.05)

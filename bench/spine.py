@@ -1,9 +1,9 @@
 """
 Show what the spine promises: one line for each item, ok or short, with its figure. Exits with 1 if an item falls short.
 
-    python -m bench.spine [--only tests|figures]
+    python -m bench.spine [--only tests|figures|start]
 
-Takes about a quarter of an hour. Figures are ratios within this run, never times of another machine.
+Takes about 20 minutes. Figures are compared within the run, never with times of another machine.
 """
 
 from __future__ import annotations
@@ -11,162 +11,217 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from itertools import chain
+from typing import Final, Protocol
 
-from bench.processes import ROOT, end_in_order
-from bench.runs import install_anchors, ours
-from bench.workloads import DB_IVM, SKIP, end_to_end_rows, engine_rows, figure
+from bench.processes import ROOT, Servers, end_in_order, free_port, run
+from bench.runs import Row, in_turn, install_anchors, median, ours
+from bench.table import number
+from bench.workloads import DB_IVM, SKIP, SOCKET_IO, Effort, end_to_end_rows, engine_rows, fan_out_rows, figure
 
-LIMIT: Final = 600.0
+TEST_LIMIT: Final = 600.0
 """How long the tests of one item may take [s]."""
+
+EFFORT: Final = Effort(turns=3, seconds=3, is_quick=False)
+
+MAX_MEMORY: Final = 700
+"""Of `hn` with N = 100,000 [MB]."""
+
+MAX_GROWTH: Final = 1.5
+"""Of the cost of a write that touches no instance, from one instance to 10,000."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """One line."""
+class Line:
+    """What is printed of an item."""
 
     item: str
     is_ok: bool
-    said: str
+    figure: str
+
+
+class Item(Protocol):
+    """Shows one or several items, each with a line."""
+
+    def __call__(self) -> Iterator[Line]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Tests:
-    """An item that tests show."""
+    """An item that tests show: all of them have to pass, none may be skipped."""
 
     item: str
     paths: tuple[str, ...]
-    environment: tuple[tuple[str, str], ...] = ()
+    histories: int | None = None
+    """How many random histories they run; as many as they like unless given."""
 
-    def show(self) -> Iterator[Shown]:
-        begin = time.monotonic()
+    def __call__(self) -> Iterator[Line]:
         command = [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", *self.paths]
-        try:
-            done = subprocess.run(
-                command,
-                cwd=ROOT,
-                env={**os.environ, **dict(self.environment)},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=LIMIT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            yield Shown(self.item, False, f"not done after {LIMIT:.0f} s")
-            return
-        passed = re.search(r"(\d+) passed", done.stdout)
-        is_ok = done.returncode == 0 and passed is not None
-        said = f"{passed[1]} tests in {time.monotonic() - begin:.0f} s" if is_ok and passed else done.stdout.strip()[-600:]
-        yield Shown(self.item, is_ok, said)
-
-
-def _factor(
-    item: str, mine: float | None, theirs: float | None, anchor: str, *, at_least: float, unit: str, less_is_better: bool = False
-) -> Shown:
-    """Compare two figures of one run."""
-    if not mine or not theirs:
-        return Shown(item, False, "not measured")
-    factor = theirs / mine if less_is_better else mine / theirs
-    said = f"{factor:.1f} times, {at_least:g} asked for: {mine:,.4g} {unit}; {anchor}: {theirs:,.4g} {unit}"
-    return Shown(item, factor >= at_least, said)
-
-
-def engine() -> Iterator[Shown]:
-    """The engine beside Skip and db-ivm."""
-    mine, skip, db_ivm = engine_rows("hn", 10_000, seconds=2, times=5)
-    single, batch, load = ("single_ms", "p50"), ("batch_entries_per_s",), ("load_entries_per_s",)
-    for what, path, at_least, unit, less in (
-        ("one write", single, 20, "ms", True),
-        ("batches of 1,000", batch, 15, "entries/s", False),
-        ("load", load, 4, "entries/s", False),
-    ):
-        item = f"engine, hn, N=10,000: {what}, beside Skip"
-        yield _factor(item, figure(mine, *path), figure(skip, *path), SKIP, at_least=at_least, unit=unit, less_is_better=less)
-    item = "engine, hn, N=10,000: one write, beside db-ivm"
-    yield _factor(item, figure(mine, *single), figure(db_ivm, *single), DB_IVM, at_least=1, unit="ms", less_is_better=True)
-    large = ours("bench.engine", "--graph", "hn", "--n", 100_000, "--secs", 1)[0]
-    memory = figure(large, "rss_mb")
-    said = "not measured" if memory is None else f"{memory:,.0f} MB"
-    yield Shown("engine, hn, N=100,000: under 700 MB", memory is not None and memory < 700, said)
-
-
-def instances() -> Iterator[Shown]:
-    """A write that concerns no instance costs what it costs with one."""
-    for kind in ("shared", "own", "one"):
-        item = f"10,000 instances, {kind}: a write that touches none costs at most 1.5 times what it costs with one"
-        rows = {row.get("k"): row for row in ours("bench.instances", "--kind", kind, "--ks", "1,10000", "--secs", 2)}
-        few, many = (figure(rows.get(k, {}), "cold_ms", "p50") for k in (1, 10_000))
-        if few is None or many is None:
-            yield Shown(item, False, "not measured")
+        if self.histories is not None:
+            command = ["env", f"DELTAMESH_HISTORIES={self.histories}", *command]
+        begin = time.monotonic()
+        out, problem = run(command, limit=TEST_LIMIT)
+        passed = re.search(r"^(\d+) passed(, \d+ warnings?)? in ", out, re.MULTILINE)
+        if passed is None:
+            yield Line(self.item, False, f"{problem}\n{out.strip()[-1500:]}")
         else:
-            yield Shown(item, many <= 1.5 * few, f"{many / few:.2f} times: {many * 1e3:.0f} µs beside {few * 1e3:.0f} µs")
+            histories = "" if self.histories is None else f", {self.histories:,} histories each"
+            yield Line(self.item, not problem, f"{passed[1]} tests in {time.monotonic() - begin:.0f} s{histories}")
 
 
-def end_to_end() -> Iterator[Shown]:
+def engine() -> Iterator[Line]:
+    """The engine beside Skip and db-ivm."""
+    single, batch, load = ("single_ms", "p50"), ("batch_entries_per_s",), ("load_entries_per_s",)
+    mine, skip, db_ivm = engine_rows("hn", 10_000, EFFORT)
+    yield _compared("engine, hn, N=10,000: one write", "ms", mine, skip, SKIP, *single, at_least=20, less_is_better=True)
+    yield _compared("engine, hn, N=10,000: batches of 1,000", "entries/s", mine, skip, SKIP, *batch, at_least=15)
+    yield _compared("engine, hn, N=10,000: load", "entries/s", mine, skip, SKIP, *load, at_least=4)
+    yield _compared("engine, hn, N=10,000: one write", "ms", mine, db_ivm, DB_IVM, *single, at_least=1, less_is_better=True)
+    mine, skip, db_ivm = engine_rows("sum", 10_000, EFFORT)
+    for anchor, theirs in ((SKIP, skip), (DB_IVM, db_ivm)):
+        yield _compared("engine, sum, N=10,000: one write", "ms", mine, theirs, anchor, *single, less_is_better=True)
+        yield _compared("engine, sum, N=10,000: batches of 1,000", "entries/s", mine, theirs, anchor, *batch)
+    large = median(ours("bench.engine", "--graph", "hn", "--n", 100_000, "--secs", 1))
+    memory = figure(large, "rss_mb")
+    said = _why(large) if memory is None else f"{memory:,.0f} MB"
+    yield Line(f"engine, hn, N=100,000: under {MAX_MEMORY} MB", memory is not None and memory < MAX_MEMORY, said)
+
+
+def instances() -> Iterator[Line]:
+    """A write that touches no instance costs what it costs with one."""
+    for kind in ("shared", "own", "one"):
+
+        def measured(kind: str = kind) -> list[Row]:
+            rows = ours("bench.instances", "--kind", kind, "--ks", "1,10000", "--secs", 1)
+            return [{str(row["k"]): row["cold_ms"] for row in rows} if "failed" not in rows[-1] else rows[-1]]
+
+        (row,) = in_turn(EFFORT.turns, measured)
+        few, many = figure(row, "1", "p50"), figure(row, "10000", "p50")
+        item = f"10,000 instances, {kind}: a write that touches none costs at most {MAX_GROWTH} times what it costs with one"
+        if few is None or many is None:
+            yield Line(item, False, _why(row))
+        else:
+            yield Line(item, many <= MAX_GROWTH * few, f"{many / few:.2f} times: {many * 1e3:.3g} µs, with one {few * 1e3:.3g} µs")
+
+
+def end_to_end() -> Iterator[Line]:
     """A thousand clients beside Skip's."""
-    for mode, at_least in (("same", 3), ("own", 5)):
-        mine, skip = end_to_end_rows(mode, 1000, seconds=4, times=2)
-        updates, latency = ("open", "updates_per_s"), ("closed", "all_clients_ms", "p50")
-        item = f"1,000 clients, {mode} parameters: updates delivered"
-        yield _factor(item, figure(mine, *updates), figure(skip, *updates), SKIP, at_least=at_least, unit="1/s")
-        if mode == "same":
-            item = "1,000 clients, same parameters: all have a write"
-            yield _factor(item, figure(mine, *latency), figure(skip, *latency), SKIP, at_least=2, unit="ms", less_is_better=True)
+    updates, latency = ("open", "updates_per_s"), ("closed", "all_clients_ms", "p50")
+    mine, skip = end_to_end_rows("same", 1000, EFFORT)
+    item = f"1,000 clients, equal parameters: updates delivered{_in_frames(mine)}"
+    yield _compared(item, "1/s", mine, skip, SKIP, *updates, at_least=3)
+    item = "1,000 clients, equal parameters: all have a write"
+    yield _compared(item, "ms", mine, skip, SKIP, *latency, at_least=2, less_is_better=True)
+    mine, skip = end_to_end_rows("own", 1000, EFFORT)
+    item = f"1,000 clients, own parameters: updates delivered{_in_frames(mine)}"
+    yield _compared(item, "1/s", mine, skip, SKIP, *updates, at_least=5)
+    item = "1,000 clients, own parameters: all have a write"
+    yield _compared(item, "ms", mine, skip, SKIP, *latency, less_is_better=True)
 
 
-MESH: Final = "tests/mesh/"
+def fan_out() -> Iterator[Line]:
+    """The router alone, beside Socket.IO."""
+    mine, theirs = fan_out_rows(1000, EFFORT)
+    delivered, cpu = "delivered_per_s", "server_us_per_delivery"
+    yield _compared("router alone, 1,000 clients: delivered", "1/s", mine, theirs, SOCKET_IO, delivered)
+    yield _compared("router alone, 1,000 clients: CPU a delivery", "µs", mine, theirs, SOCKET_IO, cpu, less_is_better=True)
 
-ITEMS: Final[tuple[Callable[[], Iterator[Shown]], ...]] = (
+
+def start() -> Iterator[Line]:
+    """A clone of the last commit, in a new folder, starts with one command. It installs everything, as on a fresh machine."""
+    item = "make run, in a clone of the last commit: all starts, and the page is served"
+    begin = time.monotonic()
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"):
+        os.environ.pop(name, None)  # what is said to this make does not concern the other one
+    with Servers(None) as servers:
+        clone = servers.folder / "clone"
+        _, problem = run(["git", "clone", "--quiet", ROOT, clone], limit=60)
+        if problem:
+            yield Line(item, False, problem)
+            return
+        port = free_port()
+        apps = "examples.departures:app examples.hackernews:app"
+        servers.start("make", ["make", "run", f"RUN=.venv/bin/deltamesh run {apps} --followers 2 --port {port}"], clone)
+        try:
+            servers.wait_for("make", "| ready:", limit=TEST_LIMIT)
+        except RuntimeError as error:
+            yield Line(item, False, str(error))
+            return
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as response:
+            is_page = b"<html" in response.read()
+    yield Line(item, is_page, f"{time.monotonic() - begin:.0f} s")
+
+
+def _compared(
+    item: str, unit: str, mine: Row, theirs: Row, anchor: str, *path: str, at_least: float | None = None, less_is_better: bool = False
+) -> Line:
+    """Compare one figure of ours with the anchor's; without `at_least` it is printed as it is."""
+    our, their = figure(mine, *path), figure(theirs, *path)
+    if not our or not their:
+        return Line(item, False, _why(mine, theirs))
+    times = their / our if less_is_better else our / their
+    asked = "" if at_least is None else f", at least {at_least:g} asked for"
+    said = f"{number(our)} {unit}; {anchor} {number(their)} {unit}: {times:.3g} times better{asked}"
+    return Line(item, at_least is None or times >= at_least, said)
+
+
+def _in_frames(row: Row) -> str:
+    frames = figure(row, "open", "messages_per_s")
+    return "" if frames is None else f" (in {frames:,.0f} frames/s)"
+
+
+def _why(*rows: Row) -> str:
+    return "; ".join(["not measured", *[row["failed"] for row in rows if "failed" in row]])
+
+
+TESTS: Final[tuple[Item, ...]] = (
+    Tests("graph: random graphs and histories equal a computation from scratch", ("tests/graph/test_property.py",), histories=400),
+    Tests("graph: each rule, broken on purpose, is found", ("tests/graph/test_mutations.py",)),
     Tests(
-        "graph: random graphs and transactions equal a from-scratch evaluation, also under failures",
-        ("tests/graph/test_property.py",),
-    ).show,
-    Tests("graph: each operator broken on purpose is found", ("tests/graph/test_mutations.py",)).show,
+        "stream: no history of faults breaks a promise, and each rule, broken on purpose, is found",
+        ("tests/stream/test_simulator.py", "tests/stream/test_cases.py"),
+        histories=10_000,
+    ),
+    Tests("a follower is killed under 100 live clients: no wrong state, nothing lost", ("tests/mesh/test_followers.py",)),
+    Tests("the router is killed and comes back: all go on in the same epoch", ("tests/mesh/test_router.py",)),
+    Tests("the leader is killed and comes back: a new epoch, all follow", ("tests/mesh/test_leader.py",)),
     Tests(
-        "stream: 10,000 histories of faults without divergence, and broken rules are found",
-        ("tests/stream/test_simulator.py",),
-        (("DELTAMESH_HISTORIES", "10000"),),
-    ).show,
+        "two browsers: an upvote in one reorders the other; a killed follower is seen in the status alone",
+        ("tests/browser/test_hackernews.py",),
+    ),
     Tests(
-        "a follower killed under 100 live clients, replaced without a wrong state",
-        (MESH + "test_followers.py::test_a_killed_follower_is_replaced_by_another_one",),
-    ).show,
-    Tests("a router restarted: all go on in the same epoch", (MESH + "test_router.py",)).show,
-    Tests("a leader restarted: a new epoch, clean convergence", (MESH + "test_leader.py",)).show,
-    Tests("bad input gets a documented error, and the mesh goes on", (MESH + "test_bad_input.py",)).show,
-    Tests(
-        "a plain session has a live resource with one open and one subscribe",
-        (MESH + "test_plain_client.py", MESH + "test_plain_wampy.py"),
-    ).show,
-    Tests("two browsers: an upvote reorders the other; a killed follower is seen in the status alone", ("tests/browser",)).show,
-    Tests("the wheel in an empty environment runs the command line", ("tests/packaging",)).show,
-    engine,
-    instances,
-    end_to_end,
+        "a plain session has a live resource with one open and one subscribe: Autobahn and wampy",
+        ("tests/mesh/test_plain_client.py", "tests/mesh/test_plain_wampy.py"),
+    ),
+    Tests("bad input gets a documented error, and the mesh goes on", ("tests/mesh/test_bad_input.py",)),
+    Tests("the wheel, in an environment of its own, has the command", ("tests/packaging",)),
 )
+
+ITEMS: Final[dict[str, tuple[Item, ...]]] = {
+    "tests": TESTS,
+    "figures": (engine, instances, end_to_end, fan_out),
+    "start": (start,),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("tests", "figures"), help="leave out the others")
+    parser.add_argument("--only", choices=ITEMS, help="leave out the others")
     options = parser.parse_args()
     end_in_order()
     install_anchors()
+    items = ITEMS[options.only] if options.only else chain.from_iterable(ITEMS.values())
     short = 0
-    for item in ITEMS:
-        if options.only and (options.only == "tests") != isinstance(getattr(item, "__self__", None), Tests):
-            continue
-        for shown in item():
-            short += not shown.is_ok
-            print(f"{'ok   ' if shown.is_ok else 'short'}  {shown.item}: {shown.said}", flush=True)
-    print(f"{short} short" if short else "all ok")
+    for item in items:
+        for line in item():
+            short += not line.is_ok
+            print(f"{'ok   ' if line.is_ok else 'short'}  {line.item}: {line.figure}", flush=True)
+    print(f"{short} of these fall short" if short else "nothing falls short")
     sys.exit(1 if short else 0)
 
 

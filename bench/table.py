@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-WIDTH = 150
+WIDTH = 170
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Comparison:
 def print_table(title: str, sections: Iterable[Iterable[Comparison]]) -> None:
     """Print one table, with a line between sections."""
     table = Table(title=title, title_justify="left", title_style="")
-    table.add_column("measured")
+    table.add_column("measured", no_wrap=True)
     for column in ("Deltamesh", "Skip 0.0.15", "times better", "other anchor", "times better"):
         table.add_column(column, justify="right")
     table.add_column("note")
@@ -51,8 +52,8 @@ def print_table(title: str, sections: Iterable[Iterable[Comparison]]) -> None:
         for each in section:
             other = "" if each.other is None else f"{each.other.name} {number(each.other.figure)}"
             skip = "" if each.skip is None else number(each.skip.figure)
-            row = (f"{each.what} [{each.unit}]", number(each.ours), skip, _times(each, each.skip), other, _times(each, each.other), each.note)
-            table.add_row(*[cell.replace("[", "\\[") for cell in row])
+            figures = (number(each.ours), skip, _times(each, each.skip), other, _times(each, each.other))
+            table.add_row(escape(f"{each.what} [{each.unit}]"), *figures, escape(each.note))
         table.add_section()
     Console(width=WIDTH).print(table)
 

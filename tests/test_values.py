@@ -6,11 +6,11 @@ import copy
 import json
 import math
 import pickle
-from collections import UserDict, namedtuple
+from collections import UserDict
 from enum import Enum, IntEnum
 from functools import cmp_to_key
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -55,7 +55,9 @@ def test_sorting_gives_the_order_of_the_protocol() -> None:
     shuffled = list(SAMPLES)
     Random(1).shuffle(shuffled)
 
-    assert [json.dumps(value) for value in sorted(map(freeze, shuffled), key=order_of)] == [json.dumps(value) for value in sorted(SAMPLES, key=cmp_to_key(compare))]
+    assert [json.dumps(value) for value in sorted(map(freeze, shuffled), key=order_of)] == [
+        json.dumps(value) for value in sorted(SAMPLES, key=cmp_to_key(compare))
+    ]
 
 
 def test_index_keys_are_equal_for_equal_json_only() -> None:
@@ -74,7 +76,9 @@ def test_index_keys_and_plain_keys_are_each_others_inverse() -> None:
         assert json.dumps(plain_key(key)) == json.dumps(value)
 
 
-@pytest.mark.parametrize("one, two", [(1, 1.0), ([1, [2]], [1.0, (2.0,)]), ({"a": [1.0]}, {"a": (1,)}), (-0.0, 0), ([True, 1.0], (True, 1))])
+@pytest.mark.parametrize(
+    "one, two", [(1, 1.0), ([1, [2]], [1.0, (2.0,)]), ({"a": [1.0]}, {"a": (1,)}), (-0.0, 0), ([True, 1.0], (True, 1))]
+)
 def test_equal_numbers_are_one_key_and_one_value(one: Any, two: Any) -> None:
     assert index_key(one) == index_key(two)
     assert repr(plain_key(index_key(one))) == repr(plain_key(index_key(two)))
@@ -149,12 +153,12 @@ def test_objects_can_be_copied_and_pickled() -> None:
     frozen = freeze({"a": [1, {"b": {}}]})
 
     for copied in (copy.deepcopy(frozen), copy.copy(frozen), pickle.loads(pickle.dumps(frozen))):
-        assert isinstance(copied, Object)
+        assert type(copied) is Object
         assert copied == frozen
         assert copied.depth == frozen.depth == 4
 
 
-class Colour(str, Enum):
+class Colour(str, Enum):  # noqa: UP042 - of this kind str() gives the name
     RED = "red"
 
 
@@ -162,7 +166,9 @@ class Level(IntEnum):
     HIGH = 3
 
 
-Point = namedtuple("Point", "x y")
+class Point(NamedTuple):
+    x: float
+    y: float
 
 
 @pytest.mark.parametrize(
@@ -181,7 +187,9 @@ def test_values_of_unusual_types_become_what_they_are_in_json(value: Any, frozen
     assert repr(freeze(value)) == repr(frozen)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, {1, 2}, b"bytes", bytearray(b"x"), object(), 1j, {1: 2}, {None: 1}, [{"a": {2: 3}}], len])
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, -math.inf, {1, 2}, b"bytes", bytearray(b"x"), object(), 1j, {1: 2}, {None: 1}, [{"a": {2: 3}}], len]
+)
 def test_what_has_no_json_form_is_refused(value: Any) -> None:
     for refused in (value, [value], {"a": value}, (1, [value])):
         with pytest.raises(NotJSON):
@@ -197,7 +205,14 @@ def nested(depth: int, wrap: Any) -> Any:
     return value
 
 
-WRAPS: list[Any] = [lambda v: [v], lambda v: (v,), lambda v: {"a": v}, lambda v: {"a": 1, "b": [v]}, lambda v: freeze({"a": v}), lambda v: Values((v,))]
+WRAPS: list[Any] = [
+    lambda v: [v],
+    lambda v: (v,),
+    lambda v: {"a": v},
+    lambda v: {"a": 1, "b": [v]},
+    lambda v: freeze({"a": v}),
+    lambda v: Values((v,)),
+]
 
 
 @pytest.mark.parametrize("wrap", [WRAPS[0], WRAPS[1], WRAPS[2], WRAPS[5]])

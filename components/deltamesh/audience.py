@@ -13,8 +13,9 @@ class Audience:
     Keeps `subscribers` and `unused_since` of each instance.
 
     `greet(instance, session)` is called when a session has subscribed. Source: WAMP, sections "Subscription Meta API" and
-    "Session Meta API". Crossbar.io differs in two ways: when a session is lost, `on_unsubscribe` does not say which, and `on_delete` may
-    name subscriptions that still exist. So a lost session is learnt from `wamp.session.on_leave`, and `on_delete` is not used.
+    "Session Meta API". Crossbar.io differs in two ways: `on_subscribe` and `on_unsubscribe` do not say which session it was (None) if that
+    is lost already, and `on_delete` may name subscriptions that still exist. So a lost session is learnt from `wamp.session.on_leave`,
+    and `on_delete` is not used.
     """
 
     def __init__(self, instances: Instances, greet: Callable[[Instance, int], None], now: Callable[[], float]) -> None:
@@ -53,9 +54,9 @@ class Audience:
             instance.subscription = subscription["id"]
             self._by_subscription[subscription["id"]] = instance
 
-    def _subscribed(self, session: int, subscription: int) -> None:
+    def _subscribed(self, session: int | None, subscription: int) -> None:
         instance = self._by_subscription.get(subscription)
-        if instance is not None:
+        if instance is not None and session is not None:
             instance.subscribers.add(session)
             instance.unused_since = None
             self._by_session.setdefault(session, set()).add(instance)

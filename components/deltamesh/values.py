@@ -74,25 +74,19 @@ class Object(dict[str, JSON]):
     `{**obj, "name": value}` makes a changed copy.
     """
 
-    __slots__ = ()
+    __slots__ = ("depth",)
 
-    depth: int = 1
-    """Levels of nesting."""
+    depth: int
+    """Levels of nesting, itself included."""
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("values in a collection are read-only: copy the object with {**obj, ...} and change the copy")
 
-    __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _refuse
 
     def __reduce__(self) -> tuple[Any, tuple[dict[str, JSON]]]:
         """Copy and pickle by contents: the ordinary way for a dictionary would set item by item."""
         return (freeze, (dict(self),))
-
-
-class Nested(Object):
-    """An object with arrays or objects in it."""
-
-    __slots__ = ("depth",)
 
 
 def freeze(value: object, depth: int = MAX_DEPTH) -> JSON:
@@ -114,7 +108,7 @@ def freeze(value: object, depth: int = MAX_DEPTH) -> JSON:
         raise NotJSON(_TOO_DEEP)
     if kind is dict:
         return _object(value, depth)  # type: ignore[arg-type]
-    if kind is Object or kind is Nested:
+    if kind is Object:
         if value.depth > depth:  # type: ignore[attr-defined]
             raise NotJSON(_TOO_DEEP)
         return value
@@ -144,20 +138,20 @@ def _object(value: dict[Any, Any], depth: int) -> Object:
         if type(item) not in _ATOMS:
             if type(item) is not Object:
                 break
-            levels = 2
+            if item.depth >= levels:
+                levels = item.depth + 1
         if type(name) is not str:
             break
     else:
-        return Object(value) if levels == 1 else _nested(value, levels, depth)
+        return _leveled(value, levels, depth)
     items = {_name(name): freeze(item, depth - 1) for name, item in value.items()}
-    levels = 1 + max(map(_depth, items.values()))
-    return Object(items) if levels == 1 else _nested(items, levels, depth)
+    return _leveled(items, 1 + max(map(_depth, items.values())), depth)
 
 
-def _nested(items: dict[str, JSON], levels: int, depth: int) -> Nested:
+def _leveled(items: dict[str, JSON], levels: int, depth: int) -> Object:
     if levels > depth:
         raise NotJSON(_TOO_DEEP)
-    frozen = Nested(items)
+    frozen = Object(items)
     frozen.depth = levels
     return frozen
 

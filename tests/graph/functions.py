@@ -139,7 +139,11 @@ def length(key: Any, itself: Any, links: Any) -> Iterator[Any]:
         yield itself.one(key + 1, default=0)
 
 
-MAPPERS = {"0": [keep, invert, gather, first_only, number, odd_only, constant, fragile, nonsense, numbers], "1": [join, chase, measured], "2": [both]}
+MAPPERS = {
+    "0": [keep, invert, gather, first_only, number, odd_only, constant, fragile, nonsense, numbers],
+    "1": [join, chase, measured],
+    "2": [both],
+}
 """By the number of look-ups."""
 
 LAZY = {"1": [parents, length], "2": [half]}

@@ -15,7 +15,6 @@ from fractions import Fraction
 from typing import Any
 
 from deltamesh.values import Values, freeze, order_of
-
 from tests.graph.functions import OWN_REDUCERS
 
 Plan = tuple[Any, ...]
@@ -108,7 +107,9 @@ class Oracle:
         for at in sorted(table):
             key, values = table[at]
             try:
-                pairs = [(freeze(out), freeze(value)) for out, value in self.checked(function(key, Values(values), *self.arguments(extras)))]
+                pairs = [
+                    (freeze(out), freeze(value)) for out, value in self.checked(function(key, Values(values), *self.arguments(extras)))
+                ]
             except Exception:
                 self.failed.add((id(plan), at))
                 continue

@@ -58,7 +58,13 @@ def test_a_graph_as_it_should_be_has_no_differences(graph: Graph) -> None:
 
 @pytest.mark.parametrize(
     "collection, key",
-    [(INVERTED, "x"), (INVERTED.map(by_length).reduce(Sum), "n"), (ITEMS.slice(1, 3).merge(OTHERS), 2), (ITEMS.map(read, CHAINED), 5), (CHAINED, 3)],
+    [
+        (INVERTED, "x"),
+        (INVERTED.map(by_length).reduce(Sum), "n"),
+        (ITEMS.slice(1, 3).merge(OTHERS), 2),
+        (ITEMS.map(read, CHAINED), 5),
+        (CHAINED, 3),
+    ],
 )
 def test_every_wrong_value_is_found(graph: Graph, collection: Any, key: Any) -> None:
     node = graph.node_of(collection)

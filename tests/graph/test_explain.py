@@ -37,7 +37,13 @@ RANKED = POSTS.map(ranked, USERS, VOTES.map(by_post))
 @pytest.fixture
 def graph() -> Graph:
     graph = Graph(["users", "posts", "votes"])
-    graph.write({"users": [["ann", ["Ann"]], ["bob", ["ann"]]], "posts": [[1, ["text"]], [2, ["more"]]], "votes": [["a", [1]], ["b", [1]], ["c", [2]]]})
+    graph.write(
+        {
+            "users": [["ann", ["Ann"]], ["bob", ["ann"]]],
+            "posts": [[1, ["text"]], [2, ["more"]]],
+            "votes": [["a", [1]], ["b", [1]], ["c", [2]]],
+        }
+    )
     return graph
 
 
@@ -60,7 +66,14 @@ def test_it_is_json(graph: Graph) -> None:
     told = graph.explain(VOTES.map(by_post).reduce(Count), 1).to_json()
 
     assert told == json.loads(json.dumps(told))
-    assert (told["operator"], told["function"], told["role"], told["key"], told["values"], told["num_values"]) == ("reduce", "Count", "", 1, [2], 1)
+    assert (told["operator"], told["function"], told["role"], told["key"], told["values"], told["num_values"]) == (
+        "reduce",
+        "Count",
+        "",
+        1,
+        [2],
+        1,
+    )
     (mapped,) = told["parts"]
     assert (mapped["operator"], mapped["function"], mapped["role"]) == ("map", "by_post", "source")
     assert [part["key"] for part in mapped["parts"]] == ["a", "b"]

@@ -48,7 +48,9 @@ def test_one_and_one_point_zero_are_one_key(graph: Any) -> None:
     assert repr(watch.entries()) == "[(1, ('c',)), ((1, {'x': 2}), ('d',))]"
 
 
-@pytest.mark.parametrize("one, two", [(1, True), (0, False), (1, "1"), (None, False), (None, 0), ([1], [True]), ({"a": 1}, {"a": True}), ([], {}), ("", None)])
+@pytest.mark.parametrize(
+    "one, two", [(1, True), (0, False), (1, "1"), (None, False), (None, 0), ([1], [True]), ({"a": 1}, {"a": True}), ([], {}), ("", None)]
+)
 def test_what_python_takes_for_equal_may_be_two_keys(graph: Any, one: Any, two: Any) -> None:
     watch = graph.watch(USERS)
 

@@ -72,7 +72,9 @@ def test_a_cycle_of_any_length_fails_whoever_is_asked_first(length: int) -> None
         graph.check_invariants()
         assert watch.entries() == [("first", (None,)), ("on", (None,)), ("second", (None,))]
         failures = {failure.key: failure.error for failure in graph.failures() if failure.node == "lazy(total)"}
-        assert {key: error for key, error in failures.items() if key != "on"} == {i: f"CycleError: {i} depends on itself" for i in range(length)}
+        assert {key: error for key, error in failures.items() if key != "on"} == {
+            i: f"CycleError: {i} depends on itself" for i in range(length)
+        }
         assert failures["on"].startswith("NotOne: lazy(total) has 0 values")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deltamesh.graph import Min, Sum, order, reducer, take
+from deltamesh.graph import TOP, Min, Sum, order, reducer
 from deltamesh.graph.graph import Graph
 from deltamesh.graph.group import Group
 from deltamesh.graph.input import InputNode
@@ -137,9 +137,16 @@ def min_is_max(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Min, "result", lambda self, state: state[-1])
 
 
-@instead(take, "is_before")
-def take_stops_before_its_last(original: Any, a: Any, b: Any) -> bool:
-    return not original(b, a)
+@instead(TakeNode, "_set_boundary")
+def take_hears_of_its_first_key_only(original: Any, self: Any) -> None:
+    original(self)
+    if self.members and self.boundary is not TOP:
+        self.boundary = next(self.window.between(None, TOP))
+
+
+@instead(TakeNode, "_replaced")
+def take_overlooks_what_left_in_a_large_change(original: Any, self: Any) -> Any:
+    return {key: change for key, change in original(self).items() if key in self.members}
 
 
 @instead(TakeNode, "_refill")

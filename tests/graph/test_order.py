@@ -13,7 +13,11 @@ from deltamesh.values import index_key, order_of
 
 NUMBERS: list[Any] = list(range(60))
 PAIRS: list[Any] = [(i % 7, i) for i in range(60)]
-MIXED: list[Any] = [*map(index_key, (None, False, True, 1.5, "a", "b", [], [1], [1, True], [1, "a"], {}, {"a": 1})), *range(12), *PAIRS[:20]]
+MIXED: list[Any] = [
+    *map(index_key, (None, False, True, 1.5, "a", "b", [], [1], [1, True], [1, "a"], {}, {"a": 1})),
+    *range(12),
+    *PAIRS[:20],
+]
 
 
 def naive(keys: set[Any], low: Any, high: Any, *, after: bool) -> list[Any]:
@@ -21,7 +25,9 @@ def naive(keys: set[Any], low: Any, high: Any, *, after: bool) -> list[Any]:
     return sorted([key for key in within if not (after and order_of(key) == bound_order(low))], key=order_of)
 
 
-@pytest.mark.parametrize("pool", [NUMBERS, PAIRS, MIXED, [*NUMBERS, "late"], [None, *NUMBERS]], ids=["numbers", "pairs", "mixed", "late", "null"])
+@pytest.mark.parametrize(
+    "pool", [NUMBERS, PAIRS, MIXED, [*NUMBERS, "late"], [None, *NUMBERS]], ids=["numbers", "pairs", "mixed", "late", "null"]
+)
 @pytest.mark.parametrize("seed", range(8))
 def test_it_is_a_sorted_set(pool: list[Any], seed: int) -> None:
     random = Random(seed)
@@ -47,7 +53,7 @@ def test_it_is_a_sorted_set(pool: list[Any], seed: int) -> None:
 
 
 def test_first_and_sorted_keys_of_any_kind() -> None:
-    assert first_of({key: None for key in MIXED}) is None
+    assert first_of(dict.fromkeys(MIXED)) is None
     assert in_order(MIXED) == sorted(MIXED, key=order_of)
     assert first_of([3, 1, 2]) == 1
 
@@ -75,7 +81,9 @@ def test_ranges_find_their_owners(seed: int) -> None:
         owned[owner] = _disjoint(random, pool)
         ranges.add(owner, owned[owner])
         key = random.choice(pool)
-        expected = [name for name, bounds in owned.items() if any(bound_order(low) <= order_of(key) <= bound_order(high) for low, high in bounds)]
+        expected = [
+            name for name, bounds in owned.items() if any(bound_order(low) <= order_of(key) <= bound_order(high) for low, high in bounds)
+        ]
         assert sorted(ranges.owners_of(key)) == expected
     for owner, bounds in owned.items():
         ranges.remove(owner, bounds)

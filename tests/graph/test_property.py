@@ -14,7 +14,7 @@ import pytest
 from deltamesh.graph import recursion
 from tests.graph.world import run
 
-HISTORIES = int(os.environ.get("DELTAMESH_HISTORIES", "120"))
+HISTORIES = int(os.environ.get("DELTAMESH_HISTORIES", "100"))
 SEEDS = [int(os.environ["DELTAMESH_SEED"])] if "DELTAMESH_SEED" in os.environ else range(HISTORIES)
 STEPS = 40
 

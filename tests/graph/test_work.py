@@ -264,3 +264,29 @@ def test_equal_output_stops_within_a_lazy_collection(graph: Any) -> None:
 
     assert since() == {"posts.map(show)": 1 + 2, "lazy(depth)": 1 + 2}
     assert watch.values_of(19) == (5,)
+
+
+def test_a_value_that_moves_between_merged_sources_changes_nothing(graph: Any) -> None:
+    watch = graph.watch(USERS.merge(POSTS).map(keep_all))
+    graph.write({"users": [[1, ["x"]]]})
+    since = graph.work()
+
+    commit = graph.write({"users": [[1, []]], "posts": [[1, ["x"]]]})
+
+    assert commit.deltas == {}
+    assert since() == {"merge(users, posts)": 1}
+    assert watch.entries() == [(1, ("x",))]
+
+
+def test_values_that_move_between_source_keys_change_nothing_when_they_are_the_same_in_order(graph: Any) -> None:
+    watch = graph.watch(USERS.map(lambda key, values: [("all", value) for value in values]))
+    graph.put("users", [1, ["a"]], [2, ["b", "c"]])
+
+    assert graph.put("users", [1, ["a", "b"]], [2, ["c"]]).deltas == {}
+    assert graph.put("users", [1, ["b", "a"]]).deltas[watch] == [("all", ("b", "a", "c"))]
+    assert graph.put("users", [1, ["c"]], [2, ["b", "a"]]).deltas[watch] == [("all", ("c", "b", "a"))]
+    assert graph.put("users", [1, []], [3, ["a"]], [2, ["c", "b"]]).deltas == {}
+
+
+def keep_all(key: Any, values: Any) -> Any:
+    return [(key, value) for value in values]

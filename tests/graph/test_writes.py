@@ -129,7 +129,9 @@ def test_what_is_not_a_transaction_changes_nothing(graph: Any, writes: Any, mess
     watch = graph.watch(USERS)
 
     with pytest.raises(InvalidTransaction, match=message):
-        graph.write({"posts": [[1, ["good"]]], "users": [[5, ["good"]], *writes["users"]] if isinstance(writes["users"], list) else writes["users"]})
+        graph.write(
+            {"posts": [[1, ["good"]]], "users": [[5, ["good"]], *writes["users"]] if isinstance(writes["users"], list) else writes["users"]}
+        )
 
     assert watch.entries() == []
     assert graph.values_of("posts", 1) == ()
@@ -167,7 +169,7 @@ def test_wrapping_again_and_again_ends_at_the_same_depth(graph: Any) -> None:
     assert [failure.key for failure in graph.failures()] == [2]
 
 
-# on_error="reject"
+# Rejection
 
 
 def test_a_rejected_write_has_not_happened(strict: Any) -> None:
@@ -192,7 +194,9 @@ def test_the_same_write_is_accepted_when_failures_are_skipped(graph: Any) -> Non
     commit = graph.put("users", [1, [1]], [2, [2]])
 
     assert commit.deltas == {watch: [(2, (2,))]}
-    assert [(failure.node, failure.key, failure.error) for failure in commit.failures] == [("users.map(refuse_odd)", 1, "ValueError: odd: 1")]
+    assert [(failure.node, failure.key, failure.error) for failure in commit.failures] == [
+        ("users.map(refuse_odd)", 1, "ValueError: odd: 1")
+    ]
     assert graph.failures() == commit.failures
 
 

@@ -9,7 +9,6 @@ from typing import Any
 from deltamesh.errors import Rejected
 from deltamesh.graph import TOP, Collection, Count, Description, Graph, Input, Max, Min, Sum, Watch, lazy
 from deltamesh.values import freeze, index_key, order_of, plain_key
-
 from tests.graph.functions import LAZY, MAPPERS, OWN_REDUCERS, tagged
 from tests.graph.oracle import TOP as PLAN_TOP
 from tests.graph.oracle import Oracle, Plan, Table, place
@@ -135,7 +134,10 @@ class Chance:
         most = self.pick([1, 1, 1, 2, 4, 30])
         names = self.pick([INPUTS[:1], INPUTS[1:2], INPUTS[2:], INPUTS[:2], INPUTS])
         keys = self.pick([KEYS, KEYS, KEYS[3:8]])
-        return {name: [[self.pick(keys), self.some(VALUES, self.pick([0, 1, 1, 1, 3]))] for _ in range(self.random.randint(1, most))] for name in names}
+        return {
+            name: [[self.pick(keys), self.some(VALUES, self.pick([0, 1, 1, 1, 3]))] for _ in range(self.random.randint(1, most))]
+            for name in names
+        }
 
 
 class World:

@@ -74,4 +74,5 @@ def component() -> Iterator[Callable[..., Component]]:
     yield start
     for each in started:
         each.end()
-    assert [line for each in started for line in each.lines if "error:" in line or "Traceback" in line] == []
+    said = [line for each in started for line in each.lines]
+    assert not any("error:" in line or "Traceback" in line for line in said), "\n".join(said)

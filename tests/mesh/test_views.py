@@ -11,6 +11,7 @@ from deltamesh import live as live_module
 from deltamesh.client import Mesh
 from deltamesh.connection import Connection
 from deltamesh.errors import DeltameshError
+from deltamesh.wamp import TransportLost
 from tests.mesh.mesh import Inside, until
 
 WINDOW = {"start": 1, "end": 5}
@@ -66,6 +67,21 @@ async def test_a_session_that_is_lost_counts_as_having_left(inside: Callable[...
     await until(lambda: follower._instances.all()[0].subscribers)
 
     await connection.stop()
+
+    await until(lambda: len(follower._instances) == 0)
+
+
+async def test_a_session_that_is_lost_at_once_counts_as_never_come(inside: Callable[..., Inside]) -> None:
+    place = inside()
+    await place.lead()
+    follower = await place.follow(grace=0.1)
+    connections = [await place.connect() for _ in range(5)]
+    topic = (await opened(connections[0], "words", {}))["topic"]
+
+    for connection in connections:
+        session = connection.session
+        session.subscribe(print, topic).addErrback(lambda failure: failure.trap(TransportLost))
+        session.leave()  # both arrive together: when the router tells of the subscription, the session is no more
 
     await until(lambda: len(follower._instances) == 0)
 

@@ -10,11 +10,11 @@ from deltamesh.graph.audit import Difference
 from deltamesh.graph.collection import Collection, Description, Input, Lazy, lazy
 from deltamesh.graph.explain import Explanation
 from deltamesh.graph.failure import CycleError, Failure
-from deltamesh.graph.graph import Commit, Graph, OnError
+from deltamesh.graph.graph import Graph, OnError
 from deltamesh.graph.order import TOP, in_order
 from deltamesh.graph.reducer import Count, Max, Min, Reducer, Sum
 from deltamesh.graph.watch import Entry, Watch
-from deltamesh.graph.writes import Writes
+from deltamesh.graph.writes import Commit, Writes
 
 __all__ = [
     "TOP",

@@ -42,7 +42,9 @@ class Difference:
 class Table:
     """The entries of a collection, in the shape that a `Lookup` reads."""
 
-    def __init__(self, description: Description, entries: dict[IndexKey, Values], get: Callable[[IndexKey], Values | None] | None = None) -> None:
+    def __init__(
+        self, description: Description, entries: dict[IndexKey, Values], get: Callable[[IndexKey], Values | None] | None = None
+    ) -> None:
         self.description = description
         self.entries = entries
         self.get = get or entries.get
@@ -85,7 +87,11 @@ def _entries(description: Description, sources: list[dict[IndexKey, Values]], ta
     if isinstance(description, Reduce):
         return {key: _attempt(lambda values: [_folded(description, values)], values) for key, values in source.items()}
     if isinstance(description, Slices):
-        return {key: source[key] for key in source if any([not is_before(key, low) and not is_before(high, key) for low, high in description.ranges])}
+        return {
+            key: source[key]
+            for key in source
+            if any([not is_before(key, low) and not is_before(high, key) for low, high in description.ranges])
+        }
     if isinstance(description, Take):
         return {key: source[key] for key in in_order(source)[: description.limit]}
     if isinstance(description, Merge):
@@ -98,7 +104,9 @@ def _mapped(description: Map, source: dict[IndexKey, Values], tables: dict[Descr
     found: dict[IndexKey, list[JSON]] = {}
     for key in in_order(source):
         arguments = _arguments(description, tables)
-        for out, value in _attempt(lambda key, arguments: _pairs(description.function(plain_key(key), source[key], *arguments)), key, arguments):
+        for out, value in _attempt(
+            lambda key, arguments: _pairs(description.function(plain_key(key), source[key], *arguments)), key, arguments
+        ):
             found.setdefault(out, []).append(value)
     return {key: Values(values) for key, values in found.items()}
 
@@ -149,5 +157,5 @@ def _attempt(function: Callable[..., list[Any]], *arguments: Any) -> Values:
     """Return what a function of the application returns; nothing if it raises, which `failures` tells."""
     try:
         return Values(function(*arguments))
-    except Exception:  # whatever it raises
+    except Exception:  # noqa: BLE001 - an application's function may raise anything
         return ABSENT

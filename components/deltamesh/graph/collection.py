@@ -34,9 +34,7 @@ class Description:
         self._hash = hash(self._identity)
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (
-            isinstance(other, Description) and self._hash == other._hash and self._identity == other._identity
-        )
+        return self is other or (isinstance(other, Description) and self._hash == other._hash and self._identity == other._identity)
 
     def __hash__(self) -> int:
         return self._hash

@@ -54,18 +54,24 @@ class Explanation:
     def to_json(self) -> dict[str, JSON]:
         """Return all this as JSON, fields by their names."""
         told = {name: getattr(self, name) for name in ("node", "operator", "function", "role", "key", "values", "num_values", "failure")}
-        return {**told, "is_repeated": self.is_repeated, "parts": [part.to_json() for part in self.parts], "num_left_out": self.num_left_out}
+        return {
+            **told,
+            "is_repeated": self.is_repeated,
+            "parts": [part.to_json() for part in self.parts],
+            "num_left_out": self.num_left_out,
+        }
 
     def __str__(self) -> str:
-        return "\n".join(self._lines(""))
+        return "\n".join(self.lines())
 
-    def _lines(self, indent: str) -> Iterator[str]:
+    def lines(self, indent: str = "") -> Iterator[str]:
+        """Iterate over the lines of the text, which begin with `indent`."""
         shown = ", ".join(map(_text, self.values[:3])) + (f", … ({self.num_values} values)" if self.num_values > 3 else "")
         outcome = f"failed: {self.failure}" if self.failure else shown or "nothing"
         role = f"{self.role} " if self.role else ""
         yield f"{indent}{role}{self.node} {_text(self.key)}: {outcome}{' (see above)' if self.is_repeated else ''}"
         for part in self.parts:
-            yield from part._lines(indent + "  ")
+            yield from part.lines(indent + "  ")
         if self.num_left_out:
             yield f"{indent}  … {self.num_left_out} more"
 

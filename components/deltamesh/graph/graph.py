@@ -13,7 +13,6 @@ the first rule restores everything else.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any, Final, Literal, TypeAlias
 
@@ -35,7 +34,7 @@ from deltamesh.graph.size import SizeNode
 from deltamesh.graph.slices import SlicesNode
 from deltamesh.graph.take import TakeNode
 from deltamesh.graph.watch import Entry, Watch, delta_of
-from deltamesh.graph.writes import Writes, frozen_changes
+from deltamesh.graph.writes import Commit, Writes, frozen_changes
 from deltamesh.values import IndexKey, Values, index_key, order_of
 
 OnError: TypeAlias = Literal["skip", "reject"]
@@ -50,17 +49,6 @@ _NODES: Final[dict[type[Description], Any]] = {
     descriptions.Merge: MergeNode,
     descriptions.Size: SizeNode,
 }
-
-
-@dataclass(slots=True)
-class Commit:
-    """What one write did."""
-
-    revision: int
-    deltas: dict[Watch, list[Entry]]
-    """For each watch of a collection that changed: the changed keys in order, with their new values."""
-    failures: list[Failure]
-    """Computations that raised in this revision."""
 
 
 class Graph:
@@ -196,6 +184,7 @@ class Graph:
 
     def keys_of(self, name: str) -> list[IndexKey]:
         """Return the keys of an input, in any order, as dictionaries are indexed by."""
+        self.check()
         return list(self._input(name).entries)
 
     def failures(self) -> list[Failure]:
@@ -262,11 +251,15 @@ class Graph:
         self._sweep()
 
     def _check_inputs(self, description: Description) -> None:
-        if isinstance(description, Input):
-            self._input(description.name)
-        elif description not in self._nodes:
+        waiting, seen = [description], {id(description)}
+        while waiting:
+            description = waiting.pop()
+            if isinstance(description, Input):
+                self._input(description.name)
             for source in description.sources:
-                self._check_inputs(source)
+                if id(source) not in seen:
+                    seen.add(id(source))
+                    waiting.append(source)
 
     def _node_for(self, description: Description) -> Node:
         known = self._nodes.get(description)

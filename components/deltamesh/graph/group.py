@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import Any, NoReturn, overload
 
 from deltamesh.graph.order import in_order
-from deltamesh.values import ABSENT, IndexKey, NotOne, Values
+from deltamesh.values import ABSENT, JSON, IndexKey, NotOne, Values
 
 
 class Group(Sequence[Any]):
@@ -39,10 +39,8 @@ class Group(Sequence[Any]):
             self._values = Values([value for source in in_order(parts) for value in parts[source]])
         return self._values
 
-    def one(self, *default: Any) -> Any:
-        """As `Values.one`; a group has several values, or several contributions."""
-        if self.size == 1:
-            return self.values()[0]
+    def one(self, default: JSON = None) -> NoReturn:
+        """As `Values.one`, of which a group has too many."""
         raise NotOne(f"one value expected, there are {self.size}")
 
     def __len__(self) -> int:

@@ -115,7 +115,12 @@ def _check_window(node: TakeNode) -> None:
 
 def _check_readers(nodes: list[Node]) -> None:
     """Who is told of a key is who has read it: the two sides of look-ups agree."""
-    told = {(node.number, key, reader.number, entry) for node in nodes for key, found in node.readers.items() for reader, entry in _as_set(found)}
+    told = {
+        (node.number, key, reader.number, entry)
+        for node in nodes
+        for key, found in node.readers.items()
+        for reader, entry in _as_set(found)
+    }
     read = set()
     for node in nodes:
         for lookup in node.lookups if isinstance(node, ComputedNode) else ():

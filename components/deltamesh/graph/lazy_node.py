@@ -29,7 +29,7 @@ class LazyNode(ComputedNode):
 
     def __init__(self, graph: Graph, number: int, description: Lazy, sources: list[Node]) -> None:
         super().__init__(graph, number, description, sources, [], sources)
-        self.get = self.values_of  # type: ignore[assignment]
+        self.get = self.values_of
         self.itself = Lookup(self)
         self.lookups.append(self.itself)
         self.arguments.insert(0, self.itself)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Made: TypeAlias = tuple[Any, ...]
 """What one source key makes: key, values, key, values, …, each key once."""
 
+
 class MapNode(ComputedNode):
     """
     Keeps what each source key has made, so that it can be taken back.

@@ -36,7 +36,11 @@ class MergeNode(StoredNode):
                 continue
             self.put(key, after)
             parts = [source.changes[key] for source in self.sources if key in source.changes]
-            changes[key] = (tuple([value for part in parts for value in part[0]]), tuple([value for part in parts for value in part[1]]), None)
+            changes[key] = (
+                tuple([value for part in parts for value in part[0]]),
+                tuple([value for part in parts for value in part[1]]),
+                None,
+            )
         self.changes = changes or NOTHING
 
     def _joined(self, key: IndexKey) -> Values:

@@ -25,14 +25,8 @@ class Top:
     def __gt__(self, other: object) -> bool:
         return other is not self
 
-    def __ge__(self, other: object) -> bool:
-        return True
-
     def __lt__(self, other: object) -> bool:
         return False
-
-    def __le__(self, other: object) -> bool:
-        return other is self
 
     def __repr__(self) -> str:
         return "TOP"
@@ -93,9 +87,6 @@ class Order:
 
     def __len__(self) -> int:
         return len(self._keys) + len(self._added) - len(self._removed)
-
-    def __iter__(self) -> Iterator[IndexKey]:
-        return iter(self._settled())
 
     def add(self, key: IndexKey) -> None:
         """Add a key that is not there."""

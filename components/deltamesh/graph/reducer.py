@@ -31,7 +31,7 @@ class Reducer(ABC):
     def add(self, state: Any, value: JSON) -> Any:
         """Return the state with `value` taken in."""
 
-    def remove(self, state: Any, value: JSON) -> Any:  # noqa: ARG002 - subclasses use them
+    def remove(self, state: Any, value: JSON) -> Any:
         """Return the state with `value` taken out, or None: then it is made again from all values."""
         return None
 
@@ -52,10 +52,10 @@ class Count(Reducer):
     def initial(self) -> int:
         return 0
 
-    def add(self, state: int, value: JSON) -> int:  # noqa: ARG002
+    def add(self, state: int, value: JSON) -> int:
         return state + 1
 
-    def remove(self, state: int, value: JSON) -> int:  # noqa: ARG002
+    def remove(self, state: int, value: JSON) -> int:
         return state - 1
 
 

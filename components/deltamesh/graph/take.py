@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from deltamesh.graph.node import NOTHING, Change, Node
 from deltamesh.graph.order import TOP, Order, is_before
-from deltamesh.values import ABSENT, IndexKey
+from deltamesh.values import IndexKey
 
 if TYPE_CHECKING:
     from deltamesh.graph.collection import Take
@@ -43,10 +43,7 @@ class TakeNode(Node):
         self._set_boundary()
 
     def settle(self) -> None:
-        if len(self.source.changes) > self.limit:
-            changes = self._replaced()
-        else:
-            changes = self._shifted()
+        changes = self._replaced() if len(self.source.changes) > self.limit else self._shifted()
         self._set_boundary()
         self.changes = changes or NOTHING
 

@@ -31,7 +31,7 @@ class Watch:
         self._node = node
         self.collection = collection
         self.is_closed = False
-        node.watches.append(self)
+        node.watches[self] = None
         graph.retain(node)
 
     def __len__(self) -> int:
@@ -54,7 +54,7 @@ class Watch:
         self._graph.check_idle()
         if not self.is_closed:
             self.is_closed = True
-            self._node.watches.remove(self)
+            del self._node.watches[self]
             self._graph.release(self._node)
 
 

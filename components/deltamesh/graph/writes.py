@@ -1,15 +1,29 @@
-"""What a transaction changes, as it is passed in and as the graph keeps it."""
+"""Transactions: what is passed in, what the graph makes of it, and what comes out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from deltamesh.errors import InvalidTransaction
+from deltamesh.graph.failure import Failure
+from deltamesh.graph.watch import Entry, Watch
 from deltamesh.values import IndexKey, NotJSON, Values, freeze, index_key
 
 Writes: TypeAlias = Mapping[str, Iterable[tuple[Any, Iterable[Any]]]]
 """By input: keys with their new values; none remove the key, and of a key given twice the last counts."""
+
+
+@dataclass(slots=True)
+class Commit:
+    """What one write did."""
+
+    revision: int
+    deltas: dict[Watch, list[Entry]]
+    """For each watch of a collection that changed: the changed keys in order, with their new values."""
+    failures: list[Failure]
+    """Computations that raised in this revision."""
 
 
 def frozen_changes(name: str, changes: Any) -> dict[IndexKey, Values]:
