@@ -11,7 +11,7 @@ from deltamesh.errors import ApplicationError, DeltameshError
 from deltamesh.graph import TOP, Collection, Count, Input, Max, Min, Reducer, Sum, lazy
 from deltamesh.service import Service, Shared
 from deltamesh.transaction import Caller, Transaction
-from deltamesh.values import NotOne, Object, Values
+from deltamesh.values import NotOne, Values
 
 __version__ = "0.1.0"
 
@@ -26,7 +26,6 @@ __all__ = [
     "Max",
     "Min",
     "NotOne",
-    "Object",
     "Reducer",
     "Service",
     "Shared",
