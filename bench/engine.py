@@ -14,6 +14,7 @@ from typing import Any
 from bench import data
 from bench.application import hackernews, sum_per_group
 from bench.measure import emit, repeat, resident, statistics, timed
+from deltamesh.collector import YOUNG
 from deltamesh.graph import Graph
 
 
@@ -31,8 +32,9 @@ def main() -> None:
     watch = graph.watch(hackernews().take(25) if is_hn else sum_per_group())
     load_ms = timed(lambda: graph.write(content))
     loaded = resident()
-    gc.collect()
-    gc.freeze()  # as a leader does once it has started
+    gc.collect()  # these three as in `deltamesh.collector`, which looks after a leader
+    gc.freeze()
+    gc.set_threshold(YOUNG, 20, 100)
 
     numbers = data.random_numbers(99)
     next_key = n

@@ -24,10 +24,10 @@ IndexKey: TypeAlias = Any
 MAX_DEPTH: Final = 64
 """Levels of nesting that a key or value may have; far beyond real data, well below Python's own recursion limit."""
 
-_ATOMS: Final = frozenset({str, int, bool, type(None)})
+ATOMS: Final = frozenset({str, int, bool, type(None)})
 """Types of which every value is frozen and without depth."""
 
-_KEY_ATOMS: Final = frozenset({str, int, type(None)})
+PLAIN_KEYS: Final = frozenset({str, int, type(None)})
 """Types of which every value is a key that stands for itself."""
 
 _TOO_DEEP: Final = f"nested deeper than {MAX_DEPTH} levels"
@@ -100,21 +100,21 @@ def freeze(value: object, depth: int = MAX_DEPTH) -> JSON:
     Cost: linear in arrays and in what is not frozen yet.
     """
     kind: Any = type(value)
-    if kind in _ATOMS:
+    if kind is dict:
+        return _object(value, depth)  # type: ignore[arg-type]
+    if kind in ATOMS:
         return value
     if kind is float:
         return _number(value)  # type: ignore[arg-type]
     if depth <= 0:
         raise NotJSON(_TOO_DEEP)
-    if kind is dict:
-        return _object(value, depth)  # type: ignore[arg-type]
     if kind is Object:
         if value.depth > depth:  # type: ignore[attr-defined]
             raise NotJSON(_TOO_DEEP)
         return value
     if kind is tuple:
         for item in value:  # type: ignore[attr-defined]
-            if type(item) not in _ATOMS:
+            if type(item) not in ATOMS:
                 break
         else:
             return value
@@ -135,7 +135,7 @@ def _object(value: dict[Any, Any], depth: int) -> Object:
     """Freeze a dictionary. Most have simple members, and some of them objects that are frozen already."""
     levels = 1
     for name, item in value.items():
-        if type(item) not in _ATOMS:
+        if type(item) not in ATOMS:
             if type(item) is not Object:
                 break
             if item.depth >= levels:
@@ -143,7 +143,13 @@ def _object(value: dict[Any, Any], depth: int) -> Object:
         if type(name) is not str:
             break
     else:
-        return _leveled(value, levels, depth)
+        if levels <= depth:
+            frozen = Object(value)
+            frozen.depth = levels
+            return frozen
+        raise NotJSON(_TOO_DEEP)
+    if depth <= 0:
+        raise NotJSON(_TOO_DEEP)
     items = {_name(name): freeze(item, depth - 1) for name, item in value.items()}
     return _leveled(items, 1 + max(map(_depth, items.values())), depth)
 
@@ -213,14 +219,14 @@ def index_key(key: object) -> IndexKey:
         NotJSON: as `freeze`.
     """
     kind = type(key)
-    if kind in _KEY_ATOMS or kind is WrappedKey:
-        return key
     if kind is tuple or kind is list:
         for part in key:  # type: ignore[attr-defined]
-            if type(part) not in _KEY_ATOMS:
+            if type(part) not in PLAIN_KEYS:
                 break
         else:
             return key if kind is tuple else tuple(key)  # type: ignore[arg-type]
+    elif kind in PLAIN_KEYS or kind is WrappedKey:
+        return key
     frozen = freeze(key)
     return WrappedKey(frozen) if _is_ambiguous(frozen) else frozen
 

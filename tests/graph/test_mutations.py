@@ -66,10 +66,10 @@ def input_ignores_removal(original: Any, self: Any, entries: Any) -> None:
     original(self, {key: values for key, values in entries.items() if values})
 
 
-@instead(MapNode, "_move")
-def map_keeps_what_went_with_its_source(original: Any, self: Any, key: Any, source: Any, went: Any, came: Any, moves: Any) -> None:
-    if came or source in self.made:
-        original(self, key, source, went, came, moves)
+@instead(MapNode, "_leave")
+def map_keeps_what_went_with_its_source(original: Any, self: Any, key: Any, source: Any, went: Any, moves: Any) -> None:
+    if source in self.made:
+        original(self, key, source, went, moves)
 
 
 @instead(MapNode, "forget")

@@ -106,7 +106,8 @@ class Graph:
             raise
         finally:
             self._is_busy = False
-            self.failed = []
+            if self.failed:
+                self.failed = []
         if failures and former is not None:
             raise Rejected(failures[0].node, failures[0].key, failures[0].error)
         self.revision = self.revision + 1 if revision is None else revision
@@ -123,7 +124,7 @@ class Graph:
                 source.announce()
         queue = self._queue
         while queue:
-            _, node = heappop(queue)
+            node = heappop(queue)[1]
             node.is_queued = False
             node.settle()
             if node.changes:

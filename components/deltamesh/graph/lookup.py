@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from deltamesh.graph.node import SIZE, Node, Reader
-from deltamesh.values import ABSENT, JSON, IndexKey, NotOne, index_key
+from deltamesh.values import ABSENT, JSON, PLAIN_KEYS, IndexKey, NotOne, index_key
 
 _REQUIRED: Final = object()
 _NOTHING: Final = object()
@@ -36,7 +36,7 @@ class Lookup:
             NotOne: the key has several values, or none and no default.
             NotJSON: the key is not JSON.
         """
-        if type(key) is not int and type(key) is not str:
+        if type(key) not in PLAIN_KEYS:
             key = index_key(key)
         self._seen.append(key)
         values = self._get(key) or ABSENT
@@ -48,7 +48,7 @@ class Lookup:
 
     def all(self, key: Any) -> Sequence[JSON]:
         """Return the values of `key` in order, none if it is not there. Taking `len()` of it costs O(1)."""
-        if type(key) is not int and type(key) is not str:
+        if type(key) not in PLAIN_KEYS:
             key = index_key(key)
         self._seen.append(key)
         return self._get(key) or ABSENT
@@ -76,16 +76,12 @@ class Lookup:
         read, self._seen = self._seen, seen
         return read
 
-    def commit(self, reader: Reader) -> None:
-        """Track for `reader` what was read, and start to track anew."""
+    def commit(self, node: Any, entry: IndexKey) -> None:
+        """Track for an entry of `node` what was read, and start to track anew."""
         seen = self._seen
-        if len(seen) == 1:
-            if self._reads.get(reader[1], _NOTHING) != seen[0]:
-                self.track(reader, seen)
-            seen.clear()
-        elif seen or self._reads:
-            self.track(reader, seen)
-            seen.clear()
+        if len(seen) != 1 or self._reads.get(entry, _NOTHING) != seen[0]:
+            self.track((node, entry), seen)
+        seen.clear()
 
     def track(self, reader: Reader, read: list[Any]) -> None:
         """Let changes of the keys in `read`, and of nothing else, reach the entry that `reader` tells."""

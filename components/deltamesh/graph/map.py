@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from deltamesh.graph.computed import ComputedNode
 from deltamesh.graph.group import Group
 from deltamesh.graph.node import NOTHING, Change, Node
-from deltamesh.values import ABSENT, JSON, IndexKey, Values, WrappedKey, freeze, index_key, order_of, same
+from deltamesh.values import ABSENT, ATOMS, JSON, PLAIN_KEYS, IndexKey, Values, WrappedKey, freeze, index_key, order_of, same
 
 if TYPE_CHECKING:
     from deltamesh.graph.collection import Map
@@ -52,12 +52,11 @@ class MapNode(ComputedNode):
     def _update(self, keys: Iterable[IndexKey]) -> None:
         get, made = self.source.get, self.made
         moves: dict[IndexKey, Change] = {}
-        num_recomputed = 0
         for key in keys:
             before = made.get(key, ())
             values = get(key)
             if values:
-                num_recomputed += 1
+                self.num_recomputed += 1
                 after = self._compute(key, values)
                 if before == after and same(before, after):
                     self.num_unchanged += 1
@@ -71,14 +70,14 @@ class MapNode(ComputedNode):
                 del made[key]
             else:
                 continue
-            if len(before) > 2 or len(after) > 2 or (before and after and before[0] == after[0]):
+            if not before and len(after) == 2:
+                self._enter(after[0], key, after[1], moves)
+            elif len(before) > 2 or len(after) > 2 or (after and before[0] == after[0]):
                 self._replace(key, before, after, moves)
-                continue
-            if before:
-                self._move(before[0], key, before[1], ABSENT, moves)
-            if after:
-                self._move(after[0], key, ABSENT, after[1], moves)
-        self.num_recomputed += num_recomputed
+            else:
+                self._leave(before[0], key, before[1], moves)
+                if after:
+                    self._enter(after[0], key, after[1], moves)
         if self.contested is not None:
             self._judge(moves)
         self.changes = moves or NOTHING
@@ -95,25 +94,24 @@ class MapNode(ComputedNode):
                 if type(pair) is not tuple or len(pair) != 2:
                     raise TypeError(f"a mapper yields (key, value) pairs, not {pair!r:.80}")
                 out, value = pair
-                kind = type(out)
-                if kind is not int and kind is not str:
+                if type(out) not in PLAIN_KEYS:
                     out = index_key(out)
+                if type(value) not in ATOMS:
+                    value = freeze(value)
                 if not made:
-                    made = (out, Values((freeze(value),)))
+                    made = (out, Values((value,)))
                 elif more is None:
-                    more = [(out, freeze(value))]
+                    more = [(out, value)]
                 else:
-                    more.append((out, freeze(value)))
+                    more.append((out, value))
         except Exception as error:  # an application's function may raise anything; it is listed as failed
             made, more = (), None
             self.fail(key, error)
         else:
             if self.failures:
                 self.failures.pop(key, None)
-        if self.lookups:
-            reader = (self, key)
-            for lookup in self.lookups:
-                lookup.commit(reader)
+        for lookup in self.lookups:
+            lookup.commit(self, key)
         return made if more is None else _joined(made, more)
 
     def _replace(self, source: IndexKey, before: Made, after: Made, moves: dict[IndexKey, Change]) -> None:
@@ -121,42 +119,64 @@ class MapNode(ComputedNode):
         old = dict(zip(before[::2], before[1::2], strict=True))
         new = dict(zip(after[::2], after[1::2], strict=True))
         for key in {**old, **new}:
-            self._move(key, source, old.get(key, ABSENT), new.get(key, ABSENT), moves)
+            if key not in new:
+                self._leave(key, source, old[key], moves)
+            elif key not in old:
+                self._enter(key, source, new[key], moves)
+            else:
+                self._exchange(key, source, old[key], new[key], moves)
 
-    def _move(self, key: IndexKey, source: IndexKey, went: Values, came: Values, moves: dict[IndexKey, Change]) -> None:
-        """Let `source` contribute `came` to `key` instead of `went`, one of which may be nothing, and note it in `moves`."""
-        entries = self.entries
-        current = entries.get(key)
+    def _enter(self, key: IndexKey, source: IndexKey, came: Values, moves: dict[IndexKey, Change]) -> None:
+        """Let `source`, which has contributed nothing to `key`, contribute `came`, and note it in `moves`."""
+        current = self.entries.get(key)
         if current is None:
-            entries[key] = came
+            self.entries[key] = came
             if source != key:
                 self.owners[key] = source
             if self.order is not None:
                 self.order.add(key)
-        elif current is went:
-            if came:
-                entries[key] = came
-            else:
-                del entries[key]
-                self.owners.pop(key, None)
-                if self.order is not None:
-                    self.order.remove(key)
         elif type(current) is Group:
             current.put(source, came)
-            if len(current.parts) == 1:
-                ((owner, rest),) = current.parts.items()
-                entries[key] = rest
-                if owner != key:
-                    self.owners[key] = owner
         else:
-            entries[key] = group = Group()
+            self.entries[key] = group = Group()
             group.put(self.owners.pop(key, key), current)  # type: ignore[arg-type]
             group.put(source, came)
         if key in moves:
-            self._contest(key, (went, came, source), moves)
-        elif went and came and same(went, came):
-            return  # another object, which is in its place now
+            self._contest(key, (ABSENT, came, source), moves)
         else:
+            moves[key] = (ABSENT, came, source)
+
+    def _leave(self, key: IndexKey, source: IndexKey, went: Values, moves: dict[IndexKey, Change]) -> None:
+        """Let `source` contribute nothing to `key` any more, where it has contributed `went`, and note it in `moves`."""
+        current = self.entries[key]
+        if current is went:
+            del self.entries[key]
+            self.owners.pop(key, None)
+            if self.order is not None:
+                self.order.remove(key)
+        else:
+            assert type(current) is Group
+            current.put(source, ABSENT)
+            if len(current.parts) == 1:
+                ((owner, rest),) = current.parts.items()
+                self.entries[key] = rest
+                if owner != key:
+                    self.owners[key] = owner
+        if key in moves:
+            self._contest(key, (went, ABSENT, source), moves)
+        else:
+            moves[key] = (went, ABSENT, source)
+
+    def _exchange(self, key: IndexKey, source: IndexKey, went: Values, came: Values, moves: dict[IndexKey, Change]) -> None:
+        """Let `source` contribute `came` to `key` instead of `went`, and note it in `moves` unless they are equal."""
+        current = self.entries[key]
+        if type(current) is Group:
+            current.put(source, came)
+        else:
+            self.entries[key] = came
+        if key in moves:
+            self._contest(key, (went, came, source), moves)
+        elif not same(went, came):  # else another object, which is in its place now
             moves[key] = (went, came, source)
 
     def _contest(self, key: IndexKey, change: Change, moves: dict[IndexKey, Change]) -> None:

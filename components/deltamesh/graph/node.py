@@ -169,18 +169,23 @@ class Node:
         readers, changes = self.readers, self.changes
         # whichever is shorter is gone through
         for key in changes if len(changes) <= len(readers) else [key for key in readers if key in changes]:
-            if key in readers:
-                self._queue_reader(readers[key])
+            found = readers.get(key)
+            if found is not None:
+                self._queue_reader(found)
         if SIZE in readers and len(self) != self.known_size:
             self.known_size = len(self)
             self._queue_reader(readers[SIZE])
 
     def _queue_reader(self, found: Any) -> None:
-        for node, entry in found if type(found) is set else (found,):
-            if node is not self:  # a lazy node looks after its own readers
-                node.reread[entry] = None
-                if not node.is_queued:
-                    self.graph.enqueue(node)
+        if type(found) is set:
+            for reader in found:
+                self._queue_reader(reader)
+            return
+        node, entry = found
+        if node is not self:  # a lazy node looks after its own readers
+            node.reread[entry] = None
+            if not node.is_queued:
+                self.graph.enqueue(node)
 
     def _queue_takes(self) -> None:
         first = first_of(self.changes)

@@ -72,8 +72,8 @@ class Order:
     """
     A set of keys that can be read in order.
 
-    Most changes are never asked about one by one, so they wait in `_added` and `_removed` until somebody reads, or until
-    they are an eighth of all keys, when sorting everything anew costs less than putting each in its place.
+    Most changes are never asked about one by one, so they wait in `_added` and `_removed` until somebody reads. If they are more than
+    an eighth of all keys by then, sorting everything anew costs less than putting each in its place.
     """
 
     __slots__ = ("_added", "_keys", "_most", "_removed")
@@ -92,19 +92,15 @@ class Order:
         """Add a key that is not there."""
         if key in self._removed:
             self._removed.remove(key)
-            return
-        self._added.add(key)
-        if len(self._added) > self._most:
-            self._settled()
+        else:
+            self._added.add(key)
 
     def remove(self, key: IndexKey) -> None:
         """Remove a key that is there."""
         if key in self._added:
             self._added.remove(key)
-            return
-        self._removed.add(key)
-        if len(self._removed) > self._most:
-            self._settled()
+        else:
+            self._removed.add(key)
 
     def last(self) -> IndexKey:
         """Return the greatest key, of at least one."""

@@ -43,9 +43,18 @@ class TakeNode(Node):
         self._set_boundary()
 
     def settle(self) -> None:
-        changes = self._replaced() if len(self.source.changes) > self.limit else self._shifted()
+        touched = self._touched()
+        changes = self._replaced() if len(touched) > 2 * self.limit else self._shifted(touched)
         self._set_boundary()
         self.changes = changes or NOTHING
+
+    def _touched(self) -> list[IndexKey]:
+        """Return the changed keys that are in the window or might have to be."""
+        changes, members, boundary = self.source.changes, self.members, self.boundary
+        try:
+            return [key for key in changes if key in members or key < boundary]
+        except TypeError:  # keys that Python cannot compare
+            return [key for key in changes if key in members or is_before(key, boundary)]
 
     def _replaced(self) -> dict[IndexKey, Change]:
         """Take the first keys anew; return what has changed. For many changes."""
@@ -57,17 +66,17 @@ class TakeNode(Node):
         changes.update({key: (source.values_before(key), (), None) for key in former if key not in self.members})
         return changes
 
-    def _shifted(self) -> dict[IndexKey, Change]:
+    def _shifted(self, touched: list[IndexKey]) -> dict[IndexKey, Change]:
         """Take in and out the keys that have changed; return what has changed. For few changes."""
-        source, boundary = self.source, self.boundary
+        source = self.source
         changes: dict[IndexKey, Change] = {}
         entered: set[IndexKey] = set()
-        for key, change in source.changes.items():
+        for key in touched:
             if key in self.members:
-                changes[key] = change
+                changes[key] = source.changes[key]
                 if key not in source:
                     self._remove(key)
-            elif is_before(key, boundary) and key in source:
+            elif key in source:
                 self._add(key)
                 entered.add(key)
         entered.update(self._refill())

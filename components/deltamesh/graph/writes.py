@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from deltamesh.errors import InvalidTransaction
 from deltamesh.graph.failure import Failure
 from deltamesh.graph.watch import Entry, Watch
-from deltamesh.values import IndexKey, NotJSON, Values, freeze, index_key
+from deltamesh.values import PLAIN_KEYS, IndexKey, NotJSON, Values, freeze, index_key
 
 Writes: TypeAlias = Mapping[str, Iterable[tuple[Any, Iterable[Any]]]]
 """By input: keys with their new values; none remove the key, and of a key given twice the last counts."""
@@ -45,7 +45,7 @@ def frozen_changes(name: str, changes: Any) -> dict[IndexKey, Values]:
         if kind is not list and kind is not tuple and kind is not Values:
             raise InvalidTransaction(f"the values of a key are an array, not {values!r:.80}", place=f"{name}, key {key!r:.80}")
         try:
-            frozen[index_key(key)] = Values(map(freeze, values))
+            frozen[key if type(key) in PLAIN_KEYS else index_key(key)] = Values(map(freeze, values))
         except NotJSON as error:
             raise InvalidTransaction(str(error), place=f"{name}, key {key!r:.80}") from error
     return frozen
