@@ -28,6 +28,7 @@ EXAMPLES: list[DeltameshError] = [
     errors.TooManyInstances(5),
     errors.Leaving(),
     errors.GraphBroken("KeyError"),
+    errors.NotTaken("deltamesh.error.queue_full", "7 calls wait already", retry=True, waiting=7),
 ]
 
 
@@ -53,13 +54,20 @@ def test_an_error_arrives_as_it_was_sent(error: DeltameshError) -> None:
 def test_what_can_be_tried_again() -> None:
     can = {each.uri.removeprefix(PREFIX) for each in EXAMPLES if each.retry}
 
-    assert can == {"com.example.error.busy", "not_caught_up", "too_many_instances", "leaving"}
+    assert can == {"com.example.error.busy", "not_caught_up", "too_many_instances", "leaving", "queue_full"}
 
 
 @pytest.mark.parametrize("uri", ["wamp.error.no_such_procedure", "wamp.error.canceled", "crossbar.error.max_concurrency_reached"])
 def test_errors_of_the_router_that_pass(uri: str) -> None:
     assert from_wire(uri, [], {}).retry
     assert not from_wire("wamp.error.not_authorized", [], {}).retry
+
+
+def test_a_call_that_no_callee_has_is_told_from_one_that_a_callee_may_have_done() -> None:
+    kinds = {name: type(from_wire(f"{PREFIX}{name}", ["why"], {"retry": True})) for name in ("queue_full", "no_callee", "leaving")}
+
+    assert kinds == {"queue_full": errors.NotTaken, "no_callee": errors.NotTaken, "leaving": errors.RemoteError}
+    assert type(from_wire("wamp.error.canceled", [], {})) is errors.RemoteError
 
 
 @pytest.mark.parametrize("args, kwargs", [([], {}), ([7], {}), ([None, 1], {"retry": 1, "x": []}), ([["a"]], {"retry": None})])

@@ -18,6 +18,7 @@ DeltameshError
 ├── GraphBroken              a fault in the engine itself: start again from the inputs
 ├── ConfigurationError       a definition or setting is wrong: what, where, and what to do
 └── RemoteError              the peer answered an error that is none of the above
+    └── NotTaken             (retry) the router gave the call to nobody: calling again does nothing twice
 
 Constructors take facts; the message is made here. `to_wire` and `from_wire` are the only translation.
 """
@@ -193,12 +194,31 @@ class RemoteError(DeltameshError):
         self.retry = retry
 
 
-RETRY_URIS = frozenset(
+class NotTaken(RemoteError):
+    """
+    The router has refused the call: no callee has it, so to call again does nothing twice.
+
+    It may have been with a callee that died, if the router's settings say that calls of this procedure may be done twice.
+    """
+
+
+NOT_TAKEN_URIS = frozenset(
     {
-        "wamp.error.no_such_procedure",  # nobody is registered yet, or any more
+        PREFIX + "queue_full",
+        PREFIX + "waited_too_long",
+        PREFIX + "no_callee",
+        PREFIX + "too_many_calls",
+        "wamp.error.no_such_procedure",
+        "crossbar.error.max_concurrency_reached",
+    }
+)
+"""The errors that are a `NotTaken`."""
+
+RETRY_URIS = NOT_TAKEN_URIS | frozenset(
+    {
         "wamp.error.canceled",  # the callee died with the call
         "wamp.error.no_available_callee",
-        "crossbar.error.max_concurrency_reached",
+        "wamp.error.timeout",
         "wamp.error.unavailable",
     }
 )
@@ -210,7 +230,8 @@ def from_wire(uri: str, args: list[Any], kwargs: dict[str, Any]) -> DeltameshErr
     facts = dict(kwargs)
     retry = bool(facts.pop("retry", uri in RETRY_URIS))
     message = str(args[0]) if args else ""
-    error = RemoteError(uri, message, retry=retry)
+    kind = NotTaken if uri in NOT_TAKEN_URIS else RemoteError
+    error = kind(uri, message, retry=retry)
     error.facts = facts
     if uri.startswith(PREFIX):  # the message of our own tree needs no URI in front
         error.message = message

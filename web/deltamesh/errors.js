@@ -10,7 +10,12 @@ const RETRY = new Set([
   "wamp.error.no_available_callee",
   "wamp.error.unavailable",
   "wamp.error.canceled", // the callee died with the call
+  "wamp.error.timeout",
   "crossbar.error.max_concurrency_reached",
+  "deltamesh.error.queue_full",
+  "deltamesh.error.waited_too_long",
+  "deltamesh.error.no_callee",
+  "deltamesh.error.too_many_calls",
   "deltamesh.web.lost",
   "deltamesh.web.timeout",
   "deltamesh.web.silent",

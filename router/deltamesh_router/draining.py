@@ -1,0 +1,61 @@
+"""`mesh.drain`: take a session out of service without losing a call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autobahn.wamp.exception import ApplicationError
+from autobahn.wamp.message import Call
+from twisted.internet.defer import Deferred
+
+from deltamesh_router import refusal
+from deltamesh_router.plain import MAX_ID
+
+if TYPE_CHECKING:
+    from deltamesh_router.peer import Peer
+    from deltamesh_router.registrar import Registrar
+
+
+class Drain:
+    """One who waits until a session works on nothing any more."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._result = {"session": peer.session._session_id, "calls": peer.num_invocations}
+        self.finished: Deferred[dict[str, Any]] = Deferred(lambda _: peer.drains.remove(self))
+        peer.drains.append(self)
+
+    def look(self) -> None:
+        """The session has answered something, perhaps the last."""
+        if not self._peer.num_invocations:
+            self._peer.drains.remove(self)
+            self.finished.callback(self._result)
+
+    def fail(self) -> None:
+        """The session has gone."""
+        self.finished.errback(refusal.no_such_session(self._result["session"]))
+
+
+def drain(registrar: Registrar, call: Call) -> Deferred[dict[str, Any]]:
+    """
+    Give a session no more calls, in no queue, also of what it registers later; it stays registered, and finishes what it has.
+
+    The argument of the call is the number of the session. To drain a session twice does no harm.
+
+    Returns:
+        When it works on nothing any more: `{"session": its number, "calls": how many it worked on when it was asked for}`.
+
+    Raises:
+        Refusal: there is no such session, or it has left before it had finished.
+    """
+    args: list[Any] = list(call.args or ())
+    if len(args) != 1 or type(args[0]) is not int or not 0 < args[0] <= MAX_ID or call.kwargs:
+        text = "mesh.drain takes one argument: the number of a session, as `wamp.session.list` tells it"
+        raise refusal.Refusal(ApplicationError.INVALID_ARGUMENT, text, False)
+    peer = registrar.peer(args[0])
+    if peer is None:
+        raise refusal.no_such_session(args[0])
+    registrar.drain(peer)
+    waiting = Drain(peer)
+    waiting.look()
+    return waiting.finished
