@@ -19,6 +19,7 @@ from deltamesh.cli import log, loop
 from deltamesh.client import Mesh
 from deltamesh.connection import DEFAULT_REALM, DEFAULT_URL, Connection
 from deltamesh.errors import DeltameshError
+from deltamesh.identity import identity
 from deltamesh.stream import Position
 
 LONGEST_PAUSE: Final = 4
@@ -101,7 +102,7 @@ def run(service: str, options: Namespace, work: Callable[[Feed], Coroutine[Any, 
     """Connect, and do `work(feed)` until it returns or a signal comes."""
 
     async def connected() -> None:
-        connection = Connection(options.router, realm=options.realm)
+        connection = Connection(options.router, realm=options.realm, identity=identity())
         connection.start()
         feed = Feed(Mesh(connection, service))
         try:

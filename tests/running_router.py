@@ -62,8 +62,11 @@ class RunningRouter:
         self._process: subprocess.Popen[str] | None = None
         self._readers: list[threading.Thread] = []
         self._ready = threading.Event()
+        self._news = threading.Condition()
         self.stdout: list[str] = []
         self.stderr: list[str] = []
+        self.lines: list[str] = []
+        """Both, in the order in which they came."""
         self.node_directory.mkdir(parents=True, exist_ok=True)
         config = configuration(self.port)
         if edit is not None:
@@ -75,7 +78,7 @@ class RunningRouter:
         paths = [str(ROOT / "components"), str(ROOT / "router"), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
         self._ready.clear()
-        self.stdout, self.stderr = [], []
+        self.stdout, self.stderr, self.lines = [], [], []
         self._process = process = subprocess.Popen(
             self._command, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
@@ -90,7 +93,10 @@ class RunningRouter:
     def _read(self, stream: Any, lines: list[str]) -> None:
         with stream:
             for line in stream:
-                lines.append(line.rstrip("\n"))
+                with self._news:
+                    lines.append(line.rstrip("\n"))
+                    self.lines.append(lines[-1])
+                    self._news.notify_all()
                 if self._ready_mark in line:
                     self._ready.set()
         if lines is self.stdout:
@@ -105,6 +111,17 @@ class RunningRouter:
             self.wait()
             raise RouterDidNotStart("\n".join([*self.stdout, *self.stderr]))
         return self
+
+    def wait_for(self, text: str, *, after: int = 0) -> str:
+        """Wait for a line with `text` on stdout or stderr, and return it; the first `after` lines do not count."""
+
+        def found() -> str | None:
+            return next((line for line in self.lines[after:] if text in line), None)
+
+        with self._news:
+            line = self._news.wait_for(found, START_TIMEOUT)
+        assert line is not None, "\n".join([f"no line with {text!r}:", *self.lines])
+        return line
 
     @property
     def process(self) -> subprocess.Popen[str]:

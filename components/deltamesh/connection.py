@@ -14,15 +14,18 @@ from typing import Any, Final
 from twisted.application.internet import ClientService, backoffPolicy
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.error import ConnectionClosed
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from deltamesh.errors import DeltameshError, InvalidParameters, RemoteError
+from deltamesh.identity import NOBODY, Identity
 from deltamesh.session import Session
 from deltamesh.stream import Delta
 from deltamesh.stream.entries import NONE
 from deltamesh.topics import Topics, answered
-from deltamesh.transport import transport
+from deltamesh.transport import describe_loss, transport
 from deltamesh.wamp import (
     CallOptions,
     CloseDetails,
@@ -50,8 +53,13 @@ SETUP_PAUSE: Final = 2.0
 ANSWER_LIMIT: Final = 30.0
 """How long a call may be without an answer, or without its next part [s]: longer than any component waits for anything."""
 
+CAUGHT_UP: Final = "mesh.caught_up"
+"""Procedure of our router: whether a session has read what it was sent, as soon as it has."""
+
 _DETAILS: Final = "deltamesh details"
 """What Autobahn passes the details of a call as: no caller's keyword, which are words, is called so."""
+
+_backoff: Final = backoffPolicy(0.1, MAX_PAUSE, 1.5, lambda: uniform(0.0, 0.3))
 
 Setup = Callable[["Connection"], Awaitable[None]]
 """Called after each join: registers and subscribes anew."""
@@ -62,7 +70,7 @@ class Connection:
 
     log = Logger()
 
-    def __init__(self, url: str = DEFAULT_URL, *, realm: str = DEFAULT_REALM, reactor: Any = None) -> None:
+    def __init__(self, url: str = DEFAULT_URL, *, realm: str = DEFAULT_REALM, identity: Identity = NOBODY, reactor: Any = None) -> None:
         if reactor is None:
             from twisted.internet import reactor
         self.url = url
@@ -79,10 +87,17 @@ class Connection:
         self._waiting: list[Deferred[None]] = []
         self._is_set_up = False
         self._is_stopped = False
-        endpoint, factory = transport(url, lambda: Session(self, realm), reactor)
-        self._service = ClientService(
-            endpoint, factory, retryPolicy=backoffPolicy(0.1, MAX_PAUSE, 1.5, lambda: uniform(0.0, 0.3)), clock=reactor
+        self._is_paced = True  # as far as is known, the router tells when somebody has caught up
+        self._num_attempts = 0  # since the last session; Twisted counts anew when there is a connection, but that may be of no use
+        endpoint, factory = transport(
+            url, lambda: Session(self, realm, identity.credentials), reactor, lost=self._connection_lost, authorities=identity.authorities
         )
+        self._service = ClientService(endpoint, factory, retryPolicy=self._pause, clock=reactor)
+
+    def _pause(self, _: int) -> float:
+        """How long to wait before the next attempt [s]."""
+        self._num_attempts += 1
+        return _backoff(self._num_attempts)
 
     def on_join(self, setup: Setup) -> None:
         """Call `setup(connection)` after each join, in the order of these calls, each when the one before is done."""
@@ -194,10 +209,11 @@ class Connection:
         """
         Send texts of entries as progressive results of a call, but for the last one, which is returned.
 
-        Between two of them everything else gets its turn. Requires: `details.progress`, or one text only.
+        Between two of them everything else gets its turn, and the caller time to read: a router lets only so much wait for it.
+        Requires: `details.progress`, or one text only.
 
         Raises:
-            RemoteError: the connection was lost.
+            RemoteError: the connection was lost, or the caller's.
         """
         session = self.session
         last = next(texts)
@@ -205,9 +221,24 @@ class Connection:
             if self.session is not session:
                 raise answered(TransportLost())
             details.progress({"entries": last})
-            await deferLater(self.reactor, 0, lambda: None)
+            await self._caught_up(details.caller)
             last = following
         return last
+
+    async def _caught_up(self, caller: int | None) -> None:
+        """Return when `caller`, if it is known, has read what it was sent. Plain Crossbar.io cannot tell, and lets everything wait."""
+        if caller is None or not self._is_paced:
+            await deferLater(self.reactor, 0, lambda: None)
+            return
+        try:
+            is_there = await self.call(CAUGHT_UP, caller)
+        except RemoteError as error:
+            if error.uri not in ("wamp.error.no_such_procedure", "wamp.error.not_authorized"):
+                raise
+            self._is_paced = False
+        else:
+            if not is_there:
+                raise answered(TransportLost())
 
     def publish(self, topic: str, *args: Any, options: Any = None) -> None:
         """Publish an event, if there is a session: whoever was to get it finds a gap later."""
@@ -237,6 +268,8 @@ class Connection:
         self.session = session
         self.topics = Topics(session)
         self.problem = None
+        self._is_paced = True
+        self._num_attempts = 0
         self.log.debug("joined {realm} as session {session}", realm=details.realm, session=details.session)
         ensureDeferred(self._set_up(session)).addErrback(self._not_set_up, session)
 
@@ -260,8 +293,15 @@ class Connection:
             self.log.failure("cannot take part in the mesh, trying again", failure)
         self.reactor.callLater(SETUP_PAUSE, self.leave, session)
 
+    def _connection_lost(self, reason: Failure) -> None:
+        """The connection is gone, whether or not there was a session. What is usual is not told."""
+        error = reason.value
+        if error is not None and not isinstance(error, ConnectionClosed):
+            self.problem = describe_loss(error)
+            self.log.warn("the connection was lost: {problem}", problem=self.problem)
+
     def ended(self, session: Any, details: CloseDetails) -> None:
-        """A session has left, or was lost."""
+        """A session has left, was lost, or was refused."""
         if details.reason not in ("wamp.close.normal", "wamp.close.goodbye_and_out", "wamp.close.transport_lost"):
             self.problem = f"{details.reason}: {details.message or ''}"
             self.log.warn("the router closed the session: {problem}", problem=self.problem)

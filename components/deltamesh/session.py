@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 from twisted.logger import Logger
 
-from deltamesh.wamp import ApplicationSession, CloseDetails, ComponentConfig, SessionDetails, WampError
+from deltamesh.identity import KeyPair, Ticket
+from deltamesh.wamp import ApplicationSession, Challenge, CloseDetails, ComponentConfig, SessionDetails, WampError
 
 
 class Owner(Protocol):
@@ -17,25 +18,31 @@ class Owner(Protocol):
         ...
 
     def ended(self, session: Any, details: CloseDetails) -> None:
-        """The session has left, or was lost."""
+        """The session has left, was lost, or was refused."""
         ...
 
 
 class Session(ApplicationSession):
-    """A session in `realm`."""
+    """A session in `realm`, with `credentials` if it has any."""
 
     log = Logger()
 
-    def __init__(self, owner: Owner, realm: str) -> None:
+    def __init__(self, owner: Owner, realm: str, credentials: Ticket | KeyPair | None) -> None:
         super().__init__(ComponentConfig(realm))
         self._owner = owner
         self._realm_wanted = realm
+        self._credentials = credentials
 
     def onConnect(self) -> None:
         transport = self._transport.transport
         if hasattr(transport, "setTcpNoDelay"):
             transport.setTcpNoDelay(True)
-        self.join(self._realm_wanted)
+        self.join(self._realm_wanted, **({} if self._credentials is None else self._credentials.hello))
+
+    def onChallenge(self, challenge: Challenge) -> str:
+        if self._credentials is None:  # then we have said that we come without
+            raise WampError("wamp.error.no_auth_method", "this component has no credentials")
+        return self._credentials.answer(challenge.extra)
 
     def onJoin(self, details: SessionDetails) -> None:
         self._owner.begun(self, details)

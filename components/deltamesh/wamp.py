@@ -10,13 +10,13 @@ sys.modules["bjdata"] = None  # type: ignore[assignment]
 
 # ruff: noqa: E402
 from autobahn.exception import PayloadExceededError
-from autobahn.twisted.rawsocket import WampRawSocketClientFactory
+from autobahn.twisted.rawsocket import WampRawSocketClientFactory, WampRawSocketClientProtocol
 from autobahn.twisted.wamp import ApplicationSession
-from autobahn.twisted.websocket import WampWebSocketClientFactory
+from autobahn.twisted.websocket import WampWebSocketClientFactory, WampWebSocketClientProtocol
 from autobahn.wamp.exception import ApplicationError as WampError
 from autobahn.wamp.exception import SerializationError, TransportLost
 from autobahn.wamp.serializer import CBORSerializer
-from autobahn.wamp.types import CallOptions, CloseDetails, ComponentConfig, PublishOptions, RegisterOptions, SessionDetails
+from autobahn.wamp.types import CallOptions, Challenge, CloseDetails, ComponentConfig, PublishOptions, RegisterOptions, SessionDetails
 
 if _bjdata is None:
     del sys.modules["bjdata"]
@@ -27,6 +27,7 @@ __all__ = [
     "ApplicationSession",
     "CBORSerializer",
     "CallOptions",
+    "Challenge",
     "CloseDetails",
     "ComponentConfig",
     "PayloadExceededError",
@@ -37,5 +38,7 @@ __all__ = [
     "TransportLost",
     "WampError",
     "WampRawSocketClientFactory",
+    "WampRawSocketClientProtocol",
     "WampWebSocketClientFactory",
+    "WampWebSocketClientProtocol",
 ]

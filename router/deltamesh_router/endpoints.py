@@ -30,12 +30,18 @@ def check_free(config: dict[str, Any], directory: Path) -> None:
     for transport in transports(config):
         endpoint = transport["endpoint"]
         if endpoint["type"] == "tcp" and isinstance(endpoint["port"], int):
-            _check_tcp(endpoint.get("interface", ""), endpoint["port"], endpoint.get("version", 4))
+            check_tcp(endpoint.get("interface", ""), endpoint["port"], endpoint.get("version", 4))
         elif endpoint["type"] == "unix":
             _check_unix(directory / os.path.expandvars(endpoint["path"]))
 
 
-def _check_tcp(interface: str, port: int, version: int) -> None:
+def check_tcp(interface: str, port: int, version: int) -> None:
+    """
+    Try one TCP port; `version` is that of IP.
+
+    Raises:
+        EndpointTaken: nobody could listen there.
+    """
     where = f"port {port} on {interface or 'all interfaces'}"
     with socket.socket(socket.AF_INET6 if version == 6 else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Twisted listens

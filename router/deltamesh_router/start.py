@@ -1,36 +1,37 @@
 """
-`python -m deltamesh_router start`: run the node of a node directory until it is told to stop.
+`python -m deltamesh_router start`: run the node of a node directory until it is told to stop; and `check`: could it run?
 
 What others can rely on:
 
 - *ready*: one line on stdout that begins with `router: ready`. From then on all transports of the node accept connections.
 - *failed*: one line on stderr that begins with `router: error:` and says what to do, and exit code 1.
+- *reload*: SIGHUP; the settings are read again, and one line says what has changed, or why nothing has.
 - *stop*: SIGTERM or SIGINT; all processes of the node end, sockets are removed, exit code 0.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
-from deltamesh_router.endpoints import EndpointTaken, check_free, describe
+from deltamesh_router.endpoints import EndpointTaken, check_free, check_tcp, describe
+from deltamesh_router.nodecheck import NodeError, check_secrets, roles, warnings
+from deltamesh_router.notices import complain, say, warn
+from deltamesh_router.run import Run
+from deltamesh_router.settings import DEFAULT, Settings
+from deltamesh_router.settingsfile import SettingsError, Source, source
 
 PID_FILE: Final = "node.pid"
 """Crossbar.io's name and content, so that `crossbar status` and `crossbar stop` work on a node that we run."""
 
-PARENT_CHECK: Final = 1.0
-"""Seconds between two looks whether the parent process is still there, with --die-with-parent."""
-
-
-MAX_LINE: Final = 2000
-"""Characters of an error line; Crossbar.io's own messages sometimes carry whole structures."""
+MAX_PORT: Final = 65535
 
 
 class CannotStart(Exception):
@@ -41,11 +42,10 @@ def main(arguments: list[str]) -> int:
     """Run the command line `arguments`; return the exit code."""
     options = _parse(arguments)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the node runs, Ctrl-C just ends the process
-    _say(f"starting from {options.cbdir}")
     try:
-        return _start(options)
+        return _check(options) if options.command == "check" else _start(options)
     except CannotStart as error:
-        _complain(str(error))
+        complain(str(error))
         return 1
 
 
@@ -53,32 +53,87 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deltamesh_router", description="The router of a Deltamesh.")
     commands = parser.add_subparsers(dest="command", required=True)
     start = commands.add_parser("start", help="run the node of a node directory")
-    start.add_argument("--cbdir", type=Path, default=Path(".crossbar"), help="the node directory (default: .crossbar)")
-    start.add_argument("--config", default="config.json", help="the configuration file in the node directory (default: config.json)")
+    check = commands.add_parser("check", help="check the configuration of a node and the settings, and start nothing")
+    for command in (start, check):
+        command.add_argument("--cbdir", type=Path, default=Path(".crossbar"), help="the node directory (default: .crossbar)")
+        command.add_argument("--config", default="config.json", help="the configuration file in the node directory (default: config.json)")
+        command.add_argument("--settings", type=Path, help="(default: router/router.toml beside the node directory, if it exists)")
+    start.add_argument("--insight-port", type=_port, help="serve /metrics, /healthz and /readyz there, whatever the settings say")
     start.add_argument("--loglevel", default="warn", choices=["none", "error", "warn", "info", "debug", "trace"], help="(default: warn)")
     start.add_argument("--die-with-parent", action="store_true", help="stop when the process that started this one has gone")
     return parser.parse_args(arguments)
 
 
-def _say(message: str) -> None:
-    print(f"router: {message}", file=sys.__stdout__, flush=True)
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a whole number from 0 to {MAX_PORT} is")
+    return int(text)
 
 
-def _complain(message: str) -> None:
-    # the log takes over sys.stderr, and would put its own words in front
-    print(f"router: error: {_one_line(message)}", file=sys.__stderr__, flush=True)
+def _directory(options: argparse.Namespace) -> Path:
+    directory: Path = options.cbdir.resolve()
+    if not directory.is_dir():
+        raise CannotStart(f"there is no node directory {directory}: run this where .crossbar is, or name it with --cbdir")
+    return directory
 
 
-def _one_line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= MAX_LINE else line[:MAX_LINE] + " ..."
+def _check(options: argparse.Namespace) -> int:
+    """Say whether the node could be started: one line for each of the two files."""
+    directory = _directory(options)
+    from autobahn.twisted.choosereactor import install_reactor
+
+    install_reactor()
+    from deltamesh_router.personality import Personality
+
+    place = directory / options.config
+    origin = source(directory, options.settings, None)
+    config: dict[str, Any] | None = None
+    settings: Settings | None = None
+    try:
+        config = _read_config(Personality, place)
+        say(f"sound: {place} ({describe(config, directory)})")
+    except CannotStart as error:
+        complain(str(error))
+    try:
+        settings = origin.read()
+        say(f"sound: {_summary(origin, settings)}")
+    except SettingsError as error:
+        complain(str(error))
+    if config is None or settings is None:
+        return 1
+    for warning in [*warnings(config, directory), *_strange_roles(config, settings, origin)]:
+        warn(warning)
+    return 0
+
+
+def _summary(origin: Source, settings: Settings) -> str:
+    if settings is DEFAULT:
+        return f"every setting has its default, since there is no {origin.path}"
+    numbers = f"{len(settings.calls)} rules for calls, limits of {len(settings.roles)} roles"
+    return f"{origin.path} ({', '.join([numbers, *_insight_address(settings)])})"
+
+
+def _insight_address(settings: Settings) -> Iterator[str]:
+    """The address for Prometheus, if there is one that is known."""
+    interface, port = settings.insight.interface, settings.insight.port
+    if port:
+        yield f"http://{f'[{interface}]' if ':' in interface else interface}:{port}/metrics"
+
+
+def _strange_roles(config: dict[str, Any], settings: Settings, origin: Source) -> Iterator[str]:
+    known = roles(config)
+    for role in sorted(settings.roles.keys() - known):
+        yield f"{origin.path}: roles.{role} is of no effect, the node has no such role: it has {', '.join(sorted(known)) or 'none'}"
 
 
 def _start(options: argparse.Namespace) -> int:
+    # a reload that comes too early is not needed: the settings have not been read yet
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    say(f"starting from {options.cbdir}")
     parent = os.getppid()
-    directory = options.cbdir.resolve()
-    if not directory.is_dir():
-        raise CannotStart(f"there is no node directory {directory}: run this where .crossbar is, or name it with --cbdir")
+    directory = _directory(options)
+    origin = source(directory, options.settings, options.insight_port)
+    settings = _read_settings(origin)
 
     # Twisted wants its reactor chosen before anything else of it is imported, and all of Crossbar.io takes two seconds
     from autobahn.twisted.choosereactor import install_reactor
@@ -93,10 +148,10 @@ def _start(options: argparse.Namespace) -> int:
     if running:
         raise CannotStart(f"a router is already running from {directory}: stop it first (process {running['pid']})")
     config = _read_config(Personality, directory / options.config)
-    try:
-        check_free(config, directory)
-    except EndpointTaken as error:
-        raise CannotStart(f"{error}, or change it in {directory / options.config}") from error
+    _check_endpoints(config, directory, options.config, settings)
+    for warning in _strange_roles(config, settings, origin):
+        warn(warning)
+    origin.export()
 
     node = Personality.Node(Personality, str(directory), reactor=reactor)
     node.load_config(options.config)
@@ -104,9 +159,17 @@ def _start(options: argparse.Namespace) -> int:
     pid_file = directory / PID_FILE
     pid_file.write_text(json.dumps({"pid": os.getpid(), "argv": sys.argv, "options": {"cbdir": str(directory)}}) + "\n")
     try:
-        return _Run(node, reactor, describe(config, directory), parent if options.die_with_parent else None).run()
+        endpoints = " ".join([describe(config, directory), *_insight_address(settings)])
+        return Run(node, reactor, endpoints, parent if options.die_with_parent else None).run()
     finally:
         pid_file.unlink(missing_ok=True)
+
+
+def _read_settings(origin: Source) -> Settings:
+    try:
+        return origin.read()
+    except SettingsError as error:
+        raise CannotStart(str(error)) from error
 
 
 def _read_config(personality: Any, path: Path) -> dict[str, Any]:
@@ -117,66 +180,21 @@ def _read_config(personality: Any, path: Path) -> dict[str, Any]:
     except Exception as error:  # whatever a check stumbles over, the file is what has to be mended
         kind = "" if type(error).__name__ == "InvalidConfigException" else f"{type(error).__name__}: "
         raise CannotStart(f"{path} is not a valid node configuration: {kind}{error}") from error
+    try:
+        check_secrets(config, path.parent)
+    except NodeError as error:
+        raise CannotStart(f"{path}: {error}") from error
     return config
 
 
-class _Run:
-    """One run of a node: from entering the reactor to leaving it."""
-
-    def __init__(self, node: Any, reactor: Any, endpoints: str, parent: int | None) -> None:
-        self._node = node
-        self._reactor = reactor
-        self._endpoints = endpoints
-        self._parent = parent
-        self._stopping = False
-        self._exit_code = 0
-
-    def run(self) -> int:
-        """Run the node; return the exit code."""
-        # what was imported is never looked at again by the garbage collector, nor taken apart at the end, for half a second
-        gc.freeze()
-        self._reactor.callWhenRunning(self._begin)
-        self._reactor.run()
-        if self._exit_code == 0:
-            _say("stopped")
-        return self._exit_code
-
-    def _begin(self) -> None:
-        if self._parent is not None:
-            self._look_at_parent()
-        started = self._node.start()
-        # after the node has set its own handlers, which report an error after SIGTERM
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._reactor.callFromThread(self._stop))
-        started.addCallbacks(self._ready, self._failed)
-
-    def _ready(self, node: dict[str, Any]) -> None:
-        _say(f"ready {self._endpoints}")
-        node["shutdown_complete"].addCallback(self._ended)
-
-    def _failed(self, failure: Any) -> None:
-        if not self._stopping:
-            details = " | ".join(str(argument) for argument in getattr(failure.value, "args", ())) or str(failure.value)
-            self._fail(f"the node did not start: {details} (what else is known was logged above)")
-
-    def _ended(self, _: Any) -> None:
-        """The node shuts down by itself: Crossbar.io does that when a worker process has ended."""
-        if not self._stopping:
-            self._fail("a process of the router has ended unexpectedly: start it again")
-
-    def _fail(self, message: str) -> None:
-        _complain(message)
-        self._exit_code = 1
-        self._stop()
-
-    def _stop(self) -> None:
-        """Leave the reactor; Crossbar.io's own triggers end the worker processes first."""
-        if not self._stopping:
-            self._stopping = True
-            self._reactor.stop()
-
-    def _look_at_parent(self) -> None:
-        if os.getppid() != self._parent:
-            self._stop()
-        else:
-            self._reactor.callLater(PARENT_CHECK, self._look_at_parent)
+def _check_endpoints(config: dict[str, Any], directory: Path, name: str, settings: Settings) -> None:
+    try:
+        check_free(config, directory)
+    except EndpointTaken as error:
+        raise CannotStart(f"{error}, or change it in {directory / name}") from error
+    if settings.insight.port is not None:
+        interface = settings.insight.interface
+        try:
+            check_tcp(interface, settings.insight.port, 6 if ":" in interface else 4)
+        except EndpointTaken as error:
+            raise CannotStart(f"{error}, or choose another one with --insight-port or insight.port in the settings") from error

@@ -1,14 +1,16 @@
-"""`deltamesh check`: what it prints of a sound application, and what it says of others."""
+"""`deltamesh check`: what it prints of a sound application, and what it says of others; and of the files of the router."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from deltamesh.cli import main
-from tests.cli.running_command import POLL
+from tests.cli.conftest import NodeDirectory
+from tests.cli.running_command import POLL, deltamesh
 
 HEAD = """\
 from deltamesh import Count, Input, Service
@@ -123,3 +125,60 @@ def test_a_resource_may_ask_who_calls(module: Callable[[str, str], None]) -> Non
     module("shop", HEAD + "@app.resource\ndef mine(shared, caller):\n  return shared.orders.prefix(caller.authid)\n")
 
     assert "built 1 shared collections and 1 of 1 resources" in check("shop").stdout
+
+
+@pytest.mark.slow
+def test_the_files_of_the_router_are_checked(node: NodeDirectory) -> None:
+    done = deltamesh("check", cwd=node.folder)
+    config, settings = node.folder / ".crossbar" / "config.json", node.folder / "router" / "router.toml"
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        f"sound: {config} (http://127.0.0.1:{node.port}/ unix:{node.folder}/.crossbar/mesh.sock)",
+        f"sound: every setting has its default, since there is no {settings}",
+    ]
+
+
+@pytest.mark.slow
+def test_an_application_and_the_files_of_the_router_are_checked_together(node: NodeDirectory) -> None:
+    (node.folder / "some.toml").write_text("[insight]\nport = 8081\n[roles.browsr]\nmax_calls = 1")
+    done = deltamesh("check", "poll:app", "--settings", "some.toml", cwd=node.folder)
+    lines = done.stdout.splitlines()
+
+    assert done.returncode == 0
+    assert lines[0] == "com.example.poll"
+    assert lines[-3].startswith("sound: built 2 shared collections")
+    assert lines[-1] == (
+        f"sound: {node.folder}/some.toml (0 rules for calls, limits of 1 roles, http://127.0.0.1:8081/metrics)"
+    )
+    assert done.stderr == (
+        f"warning: {node.folder}/some.toml: roles.browsr is of no effect, the node has no such role: it has browser, component\n"
+    )
+
+
+@pytest.mark.slow
+def test_both_files_of_the_router_can_be_wrong(node: NodeDirectory) -> None:
+    (node.folder / ".crossbar" / "config.json").write_text("{")
+    (node.folder / "router").mkdir()
+    (node.folder / "router" / "router.toml").write_text("[[calls]]\nuri = 1")
+    done = deltamesh("check", cwd=node.folder)
+    config, settings = done.stderr.splitlines()
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert config.startswith(f"error: {node.folder}/.crossbar/config.json is not a valid node configuration: ")
+    assert settings == "error: router/router.toml: calls[0].uri is 1: write text in quotes"
+
+
+@pytest.mark.slow
+def test_a_wrong_application_is_told_before_the_router_is_looked_at(node: NodeDirectory) -> None:
+    done = deltamesh("check", "poll:nothing", cwd=node.folder)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "Error: poll has no nothing; there is poll:app\n"
+
+
+def test_without_an_application_there_must_be_a_node_directory(tmp_path: Path) -> None:
+    done = deltamesh("check", cwd=tmp_path)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: there is no node directory {tmp_path}/.crossbar: ")

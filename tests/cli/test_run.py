@@ -105,17 +105,24 @@ def test_nothing_survives_a_killed_run(node: NodeDirectory) -> None:
 
 def test_another_port_and_a_second_mesh_in_the_same_directory(node: NodeDirectory) -> None:
     port = free_port()
-    with run(node, "--port", str(port)) as mesh:
-        assert mesh.wait_for("| ready: http").endswith(f"| ready: http://127.0.0.1:{port}/")
-        second = deltamesh("run", "poll:app", cwd=node.folder)
-        read = deltamesh("read", "poll:app", "how_many", cwd=node.folder)
-        mesh.interrupt()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        insight = taken.getsockname()[1]
+        (node.folder / "router").mkdir()
+        (node.folder / "router" / "router.toml").write_text(f"[insight]\nport = {insight}\n")
+        with run(node, "--port", str(port)) as mesh:
+            ready = mesh.wait_for("router         | ready http")
+            assert mesh.wait_for("| ready: http").endswith(f"| ready: http://127.0.0.1:{port}/")
+            second = deltamesh("run", "poll:app", cwd=node.folder)
+            read = deltamesh("read", "poll:app", "how_many", cwd=node.folder)
+            mesh.interrupt()
 
-        assert mesh.wait() == 0
-        assert leftovers(node) == []
-        assert (second.returncode, second.stdout) == (1, "")
-        assert second.stderr == "Error: a mesh is running already in .crossbar: stop it, or name another node directory with --cbdir\n"
-        assert read.returncode == 0  # the first one is not disturbed
+            assert mesh.wait() == 0
+            assert leftovers(node) == []
+            assert (second.returncode, second.stdout) == (1, "")
+            assert second.stderr == "Error: a mesh is running already in .crossbar: stop it, or name another node directory with --cbdir\n"
+            assert read.returncode == 0  # the first one is not disturbed
+            assert ready.endswith("/metrics")
+            assert str(insight) not in ready
 
 
 def test_a_taken_port_is_one_clear_line(node: NodeDirectory) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.router.visitor import make_certificate
 from tests.running_router import OURS, ROOT, STOCK, RunningRouter, free_port
 from tests.wire_connection import WireConnection, error_of
 
@@ -133,12 +134,30 @@ def misspelt(config: Path) -> None:
     config.write_text(config.read_text().replace('"static"', '"statik"', 1))
 
 
+def tls(key: str, certificate: str) -> Callable[[Path], None]:
+    """Let the first transport have TLS. Beside the configuration are `server.crt`, `server.key`, and `other.key`, which does not fit."""
+
+    def spoil(config: Path) -> None:
+        make_certificate(config.parent)
+        (config.parent / "server.key").rename(config.parent / "other.key")
+        make_certificate(config.parent)
+        content = json.loads(config.read_text())
+        content["workers"][0]["transports"][0]["endpoint"]["tls"] = {"key": key, "certificate": certificate}
+        config.write_text(json.dumps(content))
+
+    return spoil
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
         (text('{"version": 2,}'), "is not a valid node configuration: configuration file does not seem to be proper JSON"),
         (misspelt, "is not a valid node configuration: "),
         (Path.unlink, "name the file in the node directory with --config"),
+        (tls("missing.key", "missing.crt"), "missing.crt cannot be read (No such file or directory): make it, or name another one"),
+        (tls("key.pem", "config.json"), "config.json is not a certificate in PEM"),
+        (tls("missing.key", "server.crt"), "missing.key cannot be read (No such file or directory): make it, or name another one"),
+        (tls("other.key", "server.crt"), "other.key is not the key of "),
     ],
 )
 def test_a_bad_configuration_is_one_clear_line(tmp_path: Path, spoil: Callable[[Path], None], reason: str) -> None:
@@ -153,15 +172,26 @@ def test_a_bad_configuration_is_one_clear_line(tmp_path: Path, spoil: Callable[[
 
 
 def test_a_transport_that_fails_at_the_start_ends_the_router(tmp_path: Path) -> None:
-    def without_certificate(config: dict[str, Any]) -> None:
-        config["workers"][0]["transports"][0]["endpoint"]["tls"] = {"key": "missing.key", "certificate": "missing.crt"}
+    def without_module(config: dict[str, Any]) -> None:
+        config["workers"][0]["transports"][0]["paths"]["app"] = {"type": "wsgi", "module": "missing_module", "object": "app"}
 
-    router = RunningRouter(tmp_path, edit=without_certificate)
+    router = RunningRouter(tmp_path, edit=without_module)
     router.launch()
 
     assert router.wait() == 1
     assert router.stderr[-1].startswith("router: error: the node did not start: ")
-    assert any("missing.key" in line for line in router.stderr)
+    assert any("missing_module" in line for line in router.stderr)
+
+
+def test_a_worker_that_is_not_told_its_settings_ends_the_router(tmp_path: Path) -> None:
+    def without_environment(config: dict[str, Any]) -> None:
+        config["workers"][0]["options"] = {"env": {"inherit": ["PATH", "PYTHONPATH", "HOME"]}}
+
+    router = RunningRouter(tmp_path, edit=without_environment)
+    router.launch()
+
+    assert router.wait() == 1
+    assert any("the worker is not told where its settings are" in line for line in router.stderr)
 
 
 def test_plain_crossbar_runs_the_same_node(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
-"""`deltamesh check`: is this application's definition sound? Prints its inputs, graph, resources and actions."""
+"""`deltamesh check`: are an application's definition and the files of the router sound? Prints inputs, graph, resources and actions."""
 
 from __future__ import annotations
 
 import inspect
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -15,6 +17,7 @@ from rich.tree import Tree
 from deltamesh.cli.application import load
 from deltamesh.cli.arguments import application_name
 from deltamesh.cli.definition import checked_resource, checked_shared, every_description, parameters_of
+from deltamesh.cli.node import need_router
 from deltamesh.graph import Collection, Description, Input, Lazy
 from deltamesh.graph.collection import Map, Merge, Reduce, Size, Slices, Take
 from deltamesh.graph.order import Top
@@ -26,9 +29,39 @@ _ENDLESS: Final = 10_000
 
 
 @click.command()
-@click.argument("application", metavar="APP", type=application_name)
-def check(application: str) -> None:
-    """Check the definition of APP (MODULE:ATTRIBUTE), and print its graph."""
+@click.argument("application", metavar="[APP]", type=application_name, required=False)
+@click.option("--cbdir", type=click.Path(path_type=Path), help="Node directory.  [default: .crossbar]")
+@click.option("--settings", type=click.Path(path_type=Path), help="Of the router.  [default: router/router.toml beside the node directory]")
+def check(application: str | None, cbdir: Path | None, settings: Path | None) -> None:
+    """
+    Check what a mesh is made from.
+
+    That is the definition of APP (MODULE:ATTRIBUTE), whose graph is printed, and the files of the router: the node configuration,
+    with its certificates and tickets, and the settings. With APP, the router's files are left out where there is no node directory.
+    """
+    directory = cbdir or Path(".crossbar")
+    is_router_meant = application is None or cbdir is not None or settings is not None or directory.is_dir()
+    if application is not None:
+        _check_application(application)
+    if is_router_meant and not _is_router_sound(directory, settings):
+        sys.exit(1)
+
+
+def _is_router_sound(directory: Path, settings: Path | None) -> bool:
+    """Let the router look at its own files, and print what it says."""
+    need_router()
+    command = [sys.executable, "-m", "deltamesh_router", "check", "--cbdir", str(directory)]
+    if settings is not None:
+        command += ["--settings", str(settings)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    for line in done.stdout.splitlines():
+        click.secho(line.removeprefix("router: "), fg="green")
+    for line in done.stderr.splitlines():
+        click.echo(line.removeprefix("router: "), err=True)
+    return done.returncode == 0
+
+
+def _check_application(application: str) -> None:
     service = load(application)
     shared = checked_shared(service)
     resources = {name: checked_resource(service, name, shared) for name in service.resources}

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "write": "data",
     "call": "data",
     "check": "check",
+    "key": "key",
 }
 """By name of a command, the module that has it. Imported when it is used: those that connect take most of a second."""
 

@@ -6,7 +6,9 @@ import errno
 import json
 import os
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 from typing import Any, Final
@@ -15,7 +17,10 @@ from urllib.parse import urlsplit
 from deltamesh.cli.failure import CommandFailed
 
 CONFIG: Final = "config.json"
+MAX_PORT: Final = 65535
 
+NEAR: Final = 20
+"""How many ports are tried."""
 
 MAX_SOCKET_PATH: Final = 107
 """Bytes of the path of a Unix socket, in unix(7) of Linux; elsewhere a few less."""
@@ -31,6 +36,8 @@ class Node:
     url: str
     """Where components connect."""
     realm: str
+    insight_port: int | None
+    """Where the router serves what programs want to know of it; None: as its settings say."""
     web: str | None
     """Where people point their browser."""
     pages: Path | None
@@ -79,9 +86,22 @@ class Node:
         return [f"web pages will not work, {_short(self.pages)}/node_modules is missing: {remedy}"]
 
 
+def need_router() -> None:
+    """
+    Look whether there is a router to run.
+
+    Raises:
+        CommandFailed: it is not installed.
+    """
+    if find_spec("deltamesh_router") is None or find_spec("crossbar") is None:
+        raise CommandFailed("the router is not installed: install deltamesh again, with pip install deltamesh")
+
+
 def read(directory: Path, port: int | None) -> Node:
     """
     Read the configuration of a node. With `port`, write another one beside it that differs in the web port only.
+
+    The first free port after `port` is the one for insight, so that a second mesh is not in the way of the first one.
 
     Raises:
         CommandFailed: there is none, or it has no transport that components could use.
@@ -125,13 +145,23 @@ def _node(directory: Path, name: str, config: dict[str, Any], port: int | None) 
         scheme = "https" if "tls" in endpoint else "http"
         web = f"{scheme}://{endpoint.get('interface') or '127.0.0.1'}:{endpoint['port']}/"
         pages = (directory / root["directory"]).resolve() if root.get("type") == "static" else None
-    return Node(directory, name, _url(directory, raws[0]), routers[0]["realms"][0]["name"], web, pages)
+    # over a Unix socket if there is one
+    url = _url(directory, min(raws, key=lambda endpoint: endpoint["type"] != "unix"))
+    return Node(directory, name, url, routers[0]["realms"][0]["name"], None if port is None else _free_after(port), web, pages)
+
+
+def _free_after(port: int) -> int:
+    for following in range(port + 1, min(port + NEAR, MAX_PORT) + 1):
+        with suppress(OSError), socket.create_server(("127.0.0.1", following)):
+            return following
+    return 0  # the router takes any
 
 
 def _url(directory: Path, endpoint: dict[str, Any]) -> str:
     if endpoint["type"] == "unix":
         return f"unix:{(directory / os.path.expandvars(endpoint['path'])).absolute()}"
-    return f"rs://{endpoint.get('interface') or '127.0.0.1'}:{endpoint['port']}"
+    scheme = "rss" if "tls" in endpoint else "rs"
+    return f"{scheme}://{endpoint.get('interface') or '127.0.0.1'}:{endpoint['port']}"
 
 
 def _is_answered(path: str) -> bool:

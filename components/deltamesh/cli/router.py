@@ -1,4 +1,4 @@
-"""The options that say where the router is, and what a command does once it is connected."""
+"""The options that say where the router is and who asks, and what a command does once it is connected."""
 
 from __future__ import annotations
 
@@ -12,26 +12,30 @@ import click
 from deltamesh.cli import log, loop
 from deltamesh.cli.failure import CommandFailed
 from deltamesh.connection import DEFAULT_REALM, DEFAULT_URL, Connection
+from deltamesh.errors import ConfigurationError
+from deltamesh.identity import Identity, identity
 
 _Result = TypeVar("_Result")
 
 TIMEOUT: Final = 5.0
 """How long a command waits for a connection, unless told [s]."""
 
-_FORMS: Final = "unix:PATH, ws://host:port/ws or rs://host:port"
+_FORMS: Final = "unix:PATH, ws://host:port/ws, rs://host:port; wss:// and rss:// with TLS"
+_FILE: Final = click.Path(dir_okay=False)
 
 
 @dataclass(frozen=True)
 class Router:
-    """Where the router is, and how patient we are."""
+    """Where the router is, how patient we are, and who."""
 
     url: str
     realm: str
     timeout: float
+    identity: Identity
 
     def connection(self) -> Connection:
         """Return a connection, which is not started."""
-        return Connection(self.url, realm=self.realm)
+        return Connection(self.url, realm=self.realm, identity=self.identity)
 
     def ask(self, work: Callable[[Connection], Coroutine[Any, Any, _Result]]) -> _Result:
         """
@@ -71,8 +75,25 @@ def router_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, show_default=True, help="Seconds to wait for a connection."
     )
+    @click.option("--authid", metavar="NAME", help="Who this is; or set DELTAMESH_AUTHID.")
+    @click.option("--ticket-file", metavar="FILE", type=_FILE, help="The ticket that proves it; or set DELTAMESH_TICKET to the ticket.")
+    @click.option("--key-file", metavar="FILE", type=_FILE, help="The key that proves it, see `deltamesh key`; or set DELTAMESH_KEY_FILE.")
+    @click.option("--ca-file", metavar="FILE", type=_FILE, help="Who may vouch for the router, with TLS; or set DELTAMESH_CA_FILE.")
     @wraps(command)
-    def with_router(url: str, realm: str, timeout: float, **others: Any) -> Any:
-        return command(Router(url, realm, timeout), **others)
+    def with_router(
+        url: str,
+        realm: str,
+        timeout: float,
+        authid: str | None,
+        ticket_file: str | None,
+        key_file: str | None,
+        ca_file: str | None,
+        **others: Any,
+    ) -> Any:
+        try:
+            who = identity(authid=authid, ticket_file=ticket_file, key_file=key_file, ca_file=ca_file)
+        except ConfigurationError as error:
+            raise CommandFailed(error.message) from error
+        return command(Router(url, realm, timeout, who), **others)
 
     return with_router

@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import cycle
 from pathlib import Path, PurePath
 from typing import Final
@@ -41,8 +40,7 @@ def run(applications: Sequence[str], followers: int, port: int | None, cbdir: Pa
     What dies is started again. Ctrl-C stops everything, in order; a second one at once. Other programs find the router in
     the environment variable DELTAMESH_ROUTER.
     """
-    if find_spec("deltamesh_router") is None or find_spec("crossbar") is None:
-        raise CommandFailed("the router is not installed: install deltamesh again, with pip install deltamesh")
+    node.need_router()
     here = node.read(cbdir, port)
     names = [short_name(load(each).uris.prefix) for each in applications]
     if len(set(names)) < len(names):
@@ -126,6 +124,8 @@ class Output:
 
 def _router(here: node.Node) -> Program:
     command = [sys.executable, "-m", "deltamesh_router", "start", "--cbdir", str(here.directory), "--config", here.config]
+    if here.insight_port is not None:
+        command += ["--insight-port", str(here.insight_port)]
     return Program("router", command, is_needed=True)
 
 
