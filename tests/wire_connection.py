@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import socket
+import ssl
 import struct
 from types import TracebackType
 from typing import Any, Final, Self
@@ -15,37 +16,54 @@ from urllib.parse import urlsplit
 import cbor2
 
 HELLO, WELCOME, ERROR, PUBLISH, SUBSCRIBE, SUBSCRIBED, EVENT = 1, 2, 8, 16, 32, 33, 36
-CALL, RESULT, REGISTER, REGISTERED, INVOCATION, YIELD = 48, 50, 64, 65, 68, 70
+CALL, CANCEL, RESULT, REGISTER, REGISTERED = 48, 49, 50, 64, 65
+UNREGISTER, UNREGISTERED, INVOCATION, INTERRUPT, YIELD = 66, 67, 68, 69, 70
 TIMEOUT: Final = 30.0
 """Seconds without an answer that fail a test."""
 
-ROLES: Final = {"publisher": {}, "subscriber": {}, "caller": {}, "callee": {}}
+ROLES: Final[dict[str, Any]] = {"publisher": {}, "subscriber": {}, "caller": {}, "callee": {}}
+CANCELLING: Final = ROLES | {role: {"features": {"call_canceling": True}} for role in ("caller", "callee")}
+"""Roles of a client that knows CANCEL and INTERRUPT."""
 
 
 class WireConnection:
     """
-    A joined session: RawSocket with CBOR if `address` is the path of a Unix socket, WebSocket with JSON if it is a ws:// URL.
+    A joined session: WebSocket with JSON if `address` is a ws:// or wss:// URL, RawSocket with CBOR if it is an rs:// or rss:// URL or the
+    path of a Unix socket. `context` is for TLS.
 
     `handshake` is what a RawSocket begins with: by default, messages up to 16 MiB and CBOR. `welcome` holds the details of
     the router's WELCOME.
     """
 
-    def __init__(self, address: str, *, origin: str | None = None, handshake: bytes = b"\x7f\xf3\0\0", realm: str = "realm1") -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        origin: str | None = None,
+        handshake: bytes = b"\x7f\xf3\0\0",
+        realm: str = "realm1",
+        roles: dict[str, Any] = ROLES,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
         self._received = bytearray()
         self._requests = itertools.count(1)
-        self.is_websocket = address.startswith("ws://")
-        if self.is_websocket:
-            url = urlsplit(address)
+        url = urlsplit(address)
+        self.is_websocket = url.scheme in ("ws", "wss")
+        if url.scheme:
             self.socket = socket.create_connection((url.hostname or "", url.port or 80), TIMEOUT)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._upgrade(url.netloc, url.path, origin)
+            if context is not None:
+                self.socket = context.wrap_socket(self.socket, server_hostname=url.hostname)
         else:
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(TIMEOUT)
             self.socket.connect(address)
+        if self.is_websocket:
+            self._upgrade(url.netloc, url.path, origin)
+        else:
             self.socket.sendall(handshake)
             assert self._read(4) == b"\x7f\xf3\0\0"
-        self.send([HELLO, realm, {"roles": ROLES}])
+        self.send([HELLO, realm, {"roles": roles}])
         kind, self.session, self.welcome = self.receive()
         assert kind == WELCOME, (kind, self.session, self.welcome)
 
@@ -102,6 +120,10 @@ class WireConnection:
         """Send one WAMP message."""
         self.socket.sendall(self.frame(message))
 
+    def send_all(self, messages: list[list[Any]]) -> None:
+        """Send several WAMP messages in one piece."""
+        self.socket.sendall(b"".join(map(self.frame, messages)))
+
     def receive(self) -> list[Any]:
         """Return the next WAMP message; wait for it if need be. Pings are answered meanwhile."""
         while (message := self._take()) is None:
@@ -143,10 +165,15 @@ class WireConnection:
             raise EOFError("the router closed the connection")
         self._received += data
 
-    def request(self, kind: int, *rest: Any) -> list[Any]:
-        """Send `[kind, request, *rest]` and return the answer to it; it must be the next message."""
+    def begin(self, kind: int, *rest: Any) -> int:
+        """Send `[kind, request, *rest]` without waiting for an answer; return the number of the request."""
         number = next(self._requests)
         self.send([kind, number, *rest])
+        return number
+
+    def request(self, kind: int, *rest: Any) -> list[Any]:
+        """Send `[kind, request, *rest]` and return the answer to it; it must be the next message."""
+        number = self.begin(kind, *rest)
         answer = self.receive()
         assert number in answer[1:3], answer
         return answer

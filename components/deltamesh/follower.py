@@ -18,6 +18,7 @@ from twisted.logger import Logger
 
 from deltamesh.audience import Audience
 from deltamesh.connection import Connection
+from deltamesh.deltas import Deltas
 from deltamesh.errors import InvalidParameters, Leaving, NotCaughtUp, TooLarge
 from deltamesh.instances import MAX_INSTANCES, Instance, Instances
 from deltamesh.mirroring import Mirroring
@@ -78,6 +79,7 @@ class Follower:
         self._instances = Instances(service, lambda: service.uris.live(self.name, secrets.token_hex(16)), limit=limit)
         self._mirroring = Mirroring(service.uris, connection, self._instances, self._changed, self._begun)
         self._audience = Audience(self._instances, self._greet, self._now)
+        self._deltas = Deltas(connection)
         self._registered: list[Any] = []
         self._waiting: list[tuple[Position, Deferred[None]]] = []
         self._flushing: DelayedCall | None = None
@@ -254,9 +256,7 @@ class Follower:
             flushing, self._flushing = self._flushing, None
             if flushing.active():
                 flushing.cancel()
-        for instance, delta in self._instances.flush():
-            if instance.subscribers:
-                self._connection.publish_delta(instance.topic, delta)
+        self._deltas.publish([(instance.topic, delta) for instance, delta in self._instances.flush() if instance.subscribers])
 
     def _greet(self, instance: Instance, session: int) -> None:
         """Send a session that has subscribed what it missed since it was answered, or where the instance is: then it finds the gap."""
@@ -266,9 +266,7 @@ class Follower:
         self._connection.publish_delta(instance.topic, event, eligible=[session])
 
     def _announce(self) -> None:
-        for instance in self._instances.all():
-            if instance.subscribers:
-                self._connection.publish_delta(instance.topic, instance.publisher.announce())
+        self._deltas.publish([(each.topic, each.publisher.announce()) for each in self._instances.all() if each.subscribers])
 
     def _tidy(self) -> None:
         for instance in self._instances.free_unused(self._now() - self._grace):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, Final
 
+from autobahn.wamp.exception import SerializationError
 from autobahn.wamp.message import Call
 
 MAX_DEPTH: Final = 8
@@ -17,10 +18,12 @@ def affinity_key(call: Call, place: int | str) -> Hashable:
 
     1 and 1.0 are one key, 1 and true are two. None if the call has no such argument, or arguments that the router cannot read.
     """
+    try:
+        args, kwargs = call.args, call.kwargs
+    except SerializationError:  # whoever needs to read them says so to the caller
+        return None
     if isinstance(place, int):
-        args = call.args
         return _key(args[place], 0) if args is not None and place < len(args) else None
-    kwargs = call.kwargs
     return _key(kwargs[place], 0) if kwargs is not None and place in kwargs else None
 
 

@@ -1,125 +1,137 @@
-"""One frame for all: an event that goes to many receivers is serialized and framed once per kind of connection."""
+"""One frame for all: an event that goes to many receivers is encoded and framed once for each kind of connection and each format."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from typing import Any, Final
 
-from autobahn.wamp.message import Event
+from autobahn.exception import PayloadExceededError
+from autobahn.wamp.exception import SerializationError
+from autobahn.wamp.message import Event, Publish
 from autobahn.websocket.protocol import WebSocketProtocol
-from crossbar.router.protocol import WampRawSocketServerProtocol, WampWebSocketServerProtocol
-from twisted.internet import reactor as installed
-from twisted.internet import tcp, unix
+from txaio import make_logger
 
-reactor: Any = installed
-
-_PLAIN: Final = frozenset({tcp.Server, unix.Server})
-"""Connections without TLS."""
+from deltamesh_router import websocket
+from deltamesh_router.formats import Format, count_sent
+from deltamesh_router.rawsocket import WampRawSocketServerProtocol
+from deltamesh_router.websocket import WampWebSocketServerProtocol
 
 _OPEN: Final = WebSocketProtocol.STATE_OPEN
 
+UNREADABLE: Final = (SerializationError, ValueError)
+"""What is raised when the values of an event are none of a format: of the receiver's, or of the publisher's, which are read late."""
 
-class EventFrames:
+_UNSENDABLE: Final = b"no frame"
+"""In the place of a frame: the event has no form in this format."""
+
+
+class Outgoing:
     """
-    The bytes on the wire of the event that is being dispatched.
+    An event on its way. It is the EVENT of one subscription after another, as its broker says.
 
-    A broker sends one and the same EVENT object to all receivers of a subscription, one after another. A server's
-    WebSocket frames are not masked, so the receivers of one transport and serializer all get the same bytes.
+    Args:
+        topic: where it was published.
+        args: positional values, or None.
+        kwargs: values by name, or None.
+        publish: the PUBLISH that it comes from, if there is one. Then the values are that message's.
     """
 
-    def __init__(self) -> None:
-        self._event: Event | None = None
-        self._frames: dict[Any, bytes | None] = {}
-        self._is_quiet = True  # no event has been dispatched in this turn of the reactor
-        self._is_first = False  # the event is the first one of this turn
+    __slots__ = ("_args", "_kwargs", "_publication", "_subscription", "details", "format", "publish", "topic", "verbatim")
 
-    def _rest(self) -> None:
-        self._is_quiet = True
-
-    def send(self, session: Any, event: Event) -> bool:
-        """
-        Write `event` to the connection of `session` and return True, or do nothing and return False.
-
-        It is left to the caller's ordinary way if the connection is not an open WebSocket or RawSocket, compresses or
-        fragments or traces its frames, has writes waiting in Autobahn's own queue, or takes no message of this size.
-        """
-        transport = session._transport
-        kind = type(transport)
-        if event is not self._event:
-            self._event = event
-            self._frames = {}
-            self._is_first = self._is_quiet
-            if self._is_quiet:
-                self._is_quiet = False
-                reactor.callLater(0, self._rest)
-        if kind is WampWebSocketServerProtocol:
-            if transport.state != _OPEN or transport._session is None or transport._perMessageCompress is not None or transport.send_queue:
-                return False
-            serializer = transport._serializer
-            form = serializer._serializer  # one per listening transport and format, shared by its connections
-            try:
-                frame = self._frames[form]
-            except KeyError:
-                frame = self._frames[form] = _websocket_frame(transport, event.serialize(form), form.BINARY)
-        elif kind is WampRawSocketServerProtocol:
-            if transport._session is None:
-                return False
-            serializer = transport._serializer
-            form = serializer._serializer
-            try:
-                frame = self._frames[form]
-            except KeyError:
-                payload = event.serialize(form)
-                frame = self._frames[form] = struct.pack("!I", len(payload)) + payload
-            if frame is not None and transport._max_len_send < len(frame) - 4:
-                return False
+    def __init__(self, topic: str, args: Any = None, kwargs: Any = None, publish: Publish | None = None) -> None:
+        self.topic = topic
+        self.publish: Any = publish
+        if publish is None:
+            self._args = args
+            self._kwargs = kwargs
+            self.format = self.verbatim = None
         else:
-            return False
-        if frame is None:
-            return False
-        if self._is_first:
-            send_now(transport.transport, frame)
-        else:
-            transport.transport.write(frame)
-        size = len(frame)
-        serializer._serialized_bytes += size
-        serializer._serialized_messages += 1
-        serializer._serialized_rated_messages += 1 + size // serializer.RATED_MESSAGE_SIZE
-        return True
+            self._kwargs = publish._kwargs
+            self.format = getattr(publish, "format", None)  # of a message that we have read
+            self.verbatim = getattr(publish, "verbatim", None)
+
+    @property
+    def args(self) -> Any:
+        """Positional values, or None."""
+        return self._args if self.publish is None else self.publish.args
+
+    @property
+    def kwargs(self) -> Any:
+        """Values by name, or None."""
+        return self._kwargs if self.publish is None else self.publish.kwargs
+
+    def address(self, subscription: int, publication: int, details: dict[str, Any]) -> None:
+        """Make it the EVENT of a subscription; the details tell publisher and topic, as far as they are told."""
+        self._subscription = subscription
+        self._publication = publication
+        self.details = details
+
+    def message(self, publisher: Any) -> Event:
+        """Return it as a message of Autobahn. `publisher` is the session that it comes from."""
+        made = Event(self._subscription, self._publication, args=self.args, kwargs=self.kwargs, **self.details)
+        made._router_internal = (publisher._session_id, publisher._authid, publisher._authrole)  # for sessions of this process
+        return made
 
 
-def send_now(connection: Any, frame: bytes) -> None:
-    """
-    Write `frame` without waiting for the reactor to find the socket writable, if nothing waits before it.
+class Fanout:
+    """Sends events to the sessions of `router`. Its WebSocket frames are not masked, so all receivers of a format get the same bytes."""
 
-    That takes one system call instead of three. What follows in the same turn is better collected: one call for many.
-    """
-    is_waiting = type(connection) not in _PLAIN or connection.dataBuffer or connection._tempDataBuffer
-    if is_waiting or connection.disconnecting or not connection.connected:
-        connection.write(frame)
-        return
-    sent = connection.writeSomeData(frame)
-    if type(sent) is not int or sent < 0:  # lost: the ordinary way finds out and says so
-        connection.write(frame)
-    elif sent < len(frame):
-        connection.write(frame[sent:])
+    log = make_logger()
 
+    def __init__(self, router: Any) -> None:
+        self._router = router
+        self._lagging = router.outbound.lagging
+        self.num_sent = 0
+        """Events that were sent here, one for each receiver; those that were left to Autobahn are not among them."""
 
-def _websocket_frame(transport: WampWebSocketServerProtocol, payload: bytes, is_binary: bool) -> bytes | None:
-    """Return the one frame that `transport` would send for `payload`, or None if it would not be one plain frame."""
-    size = len(payload)
-    if (
-        transport.maskServerFrames
-        or transport.logFrames
-        or transport.logOctets
-        or transport.trackedTimings
-        or 0 < transport.autoFragmentSize < size
-        or 0 < transport.maxMessagePayloadSize < size
-    ):
-        return None
-    first = 0x82 if is_binary else 0x81  # RFC 6455, 5.2: the only frame of a binary or text message
-    if size <= 125:
-        return struct.pack("!BB", first, size) + payload
-    if size <= 0xFFFF:
-        return struct.pack("!BBH", first, 126, size) + payload
-    return struct.pack("!BBQ", first, 127, size) + payload
+    def send(self, event: Outgoing, receivers: Iterable[Any], publisher: Any) -> None:
+        """
+        Send `event` to those of `receivers` that are still there, `publisher` being the session that it comes from.
+
+        It is left to Autobahn for whoever has not a connection of ours, in one of our formats, that can take a plain message now.
+        """
+        lagging = self._lagging
+        websocket_frames: dict[Format, bytes] = {}
+        rawsocket_frames: dict[Format, bytes] = {}
+        message = None
+        for receiver in receivers:
+            transport = receiver._transport
+            if not transport or not receiver._session_id or (lagging and receiver in lagging and not lagging[receiver].admits()):
+                continue
+            kind = type(transport)
+            form = None
+            if kind is WampWebSocketServerProtocol:
+                if transport.state == _OPEN and transport._session is not None and not transport.send_queue:
+                    form, frames, limit = transport._format, websocket_frames, transport.maxMessagePayloadSize
+            elif kind is WampRawSocketServerProtocol and transport._session is not None:
+                form, frames, limit = transport._format, rawsocket_frames, transport._max_len_send
+            if form is not None:
+                frame = frames.get(form)
+                if frame is None:
+                    frame = frames[form] = self._frame(event, form, frames is websocket_frames)
+                if frame is _UNSENDABLE:
+                    continue
+                size = len(frame)
+                if not 0 < limit < size:  # else Autobahn looks more closely
+                    transport.transport.write(frame)
+                    count_sent(transport._serializer, size)
+                    self.num_sent += 1
+                    continue
+            try:
+                if message is None:
+                    message = event.message(publisher)
+                self._router.send(receiver, message)
+            except (PayloadExceededError, *UNREADABLE) as error:
+                self.log.warn("an event was not sent to session {session}: {error}", session=receiver._session_id, error=error)
+
+    def _frame(self, event: Outgoing, form: Format, is_websocket: bool) -> bytes:
+        """Return the bytes to send, or `_UNSENDABLE`: values of one format can be none of another."""
+        try:
+            payload = form.event(event, event.details)
+        except UNREADABLE as error:
+            self.log.warn("an event was not sent to some of its receivers: {error}", error=error)
+            return _UNSENDABLE
+        if is_websocket:
+            return websocket.frame(payload, 0x82 if form.is_binary else 0x81)
+        return struct.pack("!I", len(payload)) + payload

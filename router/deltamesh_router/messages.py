@@ -12,6 +12,8 @@ import base64
 import json
 import re
 import sys
+from decimal import Decimal
+from itertools import accumulate
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
@@ -24,8 +26,13 @@ MAX_DEPTH: Final = 256
 RECURSION_LIMIT: Final = 1000
 """Python's own."""
 
-_STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
-_BRACKET: Final = re.compile(r"[\[\]{}]")
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+"""A string, to its end or that of the text: whatever is sent, each byte is looked at once."""
+
+_STEPS: Final = bytes.maketrans(b"[{]}", b"\1\1\xff\xff")
+"""One level down, or up: 1, or -1 as a signed byte."""
+
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 
 MAX_LINE: Final = 200
 """Characters of what is logged of an error; a part of it can be what a stranger sent."""
@@ -41,23 +48,34 @@ def read_json(text: str, **options: bool) -> Any:
     if any(options.values()):
         raise ValueError(f"this router does not offer {', '.join([name for name, value in options.items() if value])}")
     if text.count("[") + text.count("{") > MAX_DEPTH:
-        check_depth(text)
+        check_depth(text.encode())
     value = json.loads(text)
     return with_binaries(value) if "\\u0000" in text else value
 
 
-def check_depth(text: str) -> None:
+def write_json(value: Any, use_binary_hex_encoding: bool = False) -> str:
+    """
+    Return the JSON text of `value`, the reverse of `read_json`.
+
+    Raises:
+        TypeError: it has no form in JSON.
+        ValueError: this router does not write binary values in hexadecimal digits.
+    """
+    if use_binary_hex_encoding:
+        raise ValueError("this router does not offer use_binary_hex_encoding")
+    return encode_json(value)
+
+
+def check_depth(text: bytes) -> None:
     """
     Count the levels of a JSON text before a scanner goes down into them.
 
     Raises:
         ValueError: there are more than `MAX_DEPTH`.
     """
-    depth = 0
-    for bracket in _BRACKET.finditer(_STRING.sub("", text)):
-        depth += 1 if bracket[0] in "[{" else -1
-        if depth > MAX_DEPTH:
-            raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+    steps = _STRING.sub(b"", text).translate(_STEPS, _NO_BRACKETS)
+    if max(accumulate(memoryview(steps).cast("b")), default=0) > MAX_DEPTH:
+        raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
 
 
 def with_binaries(value: Any) -> Any:
@@ -71,6 +89,18 @@ def with_binaries(value: Any) -> Any:
     return value
 
 
+def _unusual(value: Any) -> str:
+    if isinstance(value, bytes):
+        return "\0" + base64.b64encode(value).decode()
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no type of JSON")
+
+
+encode_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_unusual).encode
+"""value -> JSON text, as Autobahn makes it, which makes an encoder for each."""
+
+
 def one_line() -> str:
     """Return the error that is being handled, and where it was raised, in one short line."""
     kind, error, trace = sys.exc_info()
@@ -81,7 +111,7 @@ def one_line() -> str:
 
 
 REPLACEMENTS: Final[dict[str, dict[str, Any]]] = {
-    "autobahn.wamp.serializer": {"_loads": read_json},
+    "autobahn.wamp.serializer": {"_loads": read_json, "_dumps": write_json},
     "autobahn.wamp.websocket": {"traceback": SimpleNamespace(format_exc=one_line)},
 }
 """Module name -> name in it -> what takes its place."""

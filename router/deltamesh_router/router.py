@@ -4,38 +4,71 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from autobahn.wamp.message import Event, Subscribe
+from autobahn.exception import Disconnected
+from autobahn.wamp.exception import ProtocolError, TransportLost
+from autobahn.wamp.message import Subscribe
 from crossbar.router import router as stock
 from twisted.internet.defer import Deferred, succeed
 
-from deltamesh_router.fanout import EventFrames
+from deltamesh_router import figures, pacing, plain, publishing
+from deltamesh_router.admission import Admission
+from deltamesh_router.broker import Broker
+from deltamesh_router.dealer import Dealer
+from deltamesh_router.outbound import Outbound
+from deltamesh_router.settings import LiveSettings
 
 MAX_CACHED_AUTHORIZATIONS: Final = 20_000
 """Answers of the authorizer that are kept for a realm. Their key contains a URI, and URIs are chosen by strangers."""
 
+_RECEIVED: Final = {plain.Call: "call", plain.Yield: "yield", plain.Publish: "publish"}
+_SENT: Final = {plain.Invocation: "invocation", plain.Result: "result"}
+"""The kinds of messages that most are of, and their names in the statistics of a realm."""
+
 
 class Router(stock.Router):
     """
-    Crossbar.io's router of a realm, which differs in three things:
+    Crossbar.io's router of a realm, with our dealer and broker. It differs in three things more:
 
-    - a pattern subscription needs the permission to subscribe to every topic (`authorize`),
+    - a subscription or registration of a pattern needs the permission for every URI (`authorize`),
     - the cache of authorizations is bounded,
-    - an event is serialized and framed once, not once per receiver (`send`).
+    - nothing is sent to a session for which too much waits (`send`, `outbound`), nor to one whose connection is being closed.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._event_frames = EventFrames()
+    dealer = Dealer
+    broker = Broker
+
+    def __init__(self, factory: Any, *args: Any, **kwargs: Any) -> None:
+        worker = getattr(factory, "_worker", None)
+        self.settings: LiveSettings = getattr(worker, "settings", None) or LiveSettings()
+        self.outbound: Outbound = getattr(worker, "outbound", None) or Outbound(self.settings, factory._reactor)
+        self.admission: Admission = getattr(worker, "admission", None) or Admission(self.settings, self.outbound, factory._reactor)
+        self._lagging = self.outbound.lagging
+        super().__init__(factory, *args, **kwargs)
+        self._dealer.procedures[publishing.PROCEDURE] = publishing.publish_many(self._broker)
+        self._dealer.procedures[figures.PROCEDURE] = figures.metrics(self)
+        self._dealer.procedures[pacing.PROCEDURE] = pacing.caught_up(self)
+
+    def attach(self, session: Any) -> Any:
+        """Let `session` take part."""
+        features = super().attach(session)
+        self.admission.joined(session)
+        return features
+
+    def _detach(self, session: Any) -> Any:
+        detached = super()._detach(session)
+        self.admission.not_joined(session)
+        return detached
 
     def authorize(self, session: Any, uri: str, action: str, options: dict[str, Any]) -> Deferred[dict[str, Any]]:
         """
         Decide whether `session` may do `action` on `uri`.
 
-        A subscription with `match` "prefix" or "wildcard" is decided as one to the URI "", which is what a role has that
-        may subscribe to everything. A permission for a prefix is one for each topic whose name is known, and never
-        one to listen to all that begin like it: the names of live topics are what protects them.
+        A subscription or registration with `match` "prefix" or "wildcard" is decided as one of the URI "", which is what a role has
+        that may do it with everything. A permission for a prefix is one for each topic whose name is known, and never one to listen to
+        all that begin like it: the names of live topics are what protects them. Nor is it one to answer for all procedures
+        that begin like it, among them such as a longer line forbids.
         """
-        if action == "subscribe" and options.get("match", Subscribe.MATCH_EXACT) != Subscribe.MATCH_EXACT:
+        if action in ("subscribe", "register") and options.get("match", Subscribe.MATCH_EXACT) != Subscribe.MATCH_EXACT:
             uri = ""
         cache = self._authorization_cache
         known = cache.get((session._realm, session._authrole, uri, action))
@@ -46,13 +79,46 @@ class Router(stock.Router):
         answer: Deferred[dict[str, Any]] = super().authorize(session, uri, action, options)
         return answer
 
+    def process(self, session: Any, msg: Any) -> None:
+        """
+        Do what a message from the client of `session` asks for.
+
+        Raises:
+            ProtocolError: it may not be sent, or not now.
+        """
+        name = _RECEIVED.get(type(msg))
+        if name is None or self._trace_traffic:
+            super().process(session, msg)
+            return
+        try:
+            if name == "call":
+                self._dealer.processCall(session, msg)
+            elif name == "yield":
+                self._dealer.processYield(session, msg)
+            else:
+                self._broker.processPublish(session, msg)
+        except ProtocolError:
+            raise
+        except Exception:  # noqa: BLE001  # a fault of ours in one message ends nothing else
+            self.log.failure("INTERNAL ERROR in router incoming message processing")
+        received = self._message_stats["received"]
+        received[name] = received.get(name, 0) + 1
+
     def send(self, session: Any, msg: Any) -> None:
-        """Send `msg` to the client of `session`."""
-        if type(msg) is Event and not self._is_traced and not self._trace_traffic and self._event_frames.send(session, msg):
-            sent = self._message_stats["sent"]
-            sent["event"] = sent.get("event", 0) + 1
-        else:
-            super().send(session, msg)
+        """Send `msg` to the client of `session`; nothing happens if it is a slow reader, or its connection is about to end."""
+        if self._lagging and session in self._lagging and not self._lagging[session].admits():
+            return
+        name = _SENT.get(type(msg))
+        transport = session._transport
+        try:
+            if name is None or not transport or self._trace_traffic or self._is_traced:
+                super().send(session, msg)
+            else:
+                transport.send(msg)
+                sent = self._message_stats["sent"]
+                sent[name] = sent.get(name, 0) + 1
+        except (Disconnected, TransportLost):
+            self.log.debug("skip sending: the connection of session {session} is being closed", session=session._session_id)
 
 
 class RouterFactory(stock.RouterFactory):

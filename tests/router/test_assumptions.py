@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import socket
 from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from autobahn.wamp.message import Event
+from autobahn.wamp.message import Event, Message, Publish
 from autobahn.websocket.protocol import WebSocketProtocol, WebSocketServerProtocol
 from crossbar import personality as stock_personality
 from crossbar.node import main as stock_main
@@ -19,15 +18,14 @@ from crossbar.node.worker import RouterWorkerProcess
 from crossbar.router import router as stock_router
 from crossbar.router.broker import Broker
 from crossbar.router.dealer import Dealer
-from crossbar.router.protocol import WampRawSocketServerProtocol, WampWebSocketServerProtocol
+from crossbar.router.observation import UriObservationMap
+from crossbar.router.protocol import WampWebSocketServerProtocol
 from crossbar.router.role import RouterRoleStaticAuth
 from crossbar.worker.router import RouterController
-from twisted.internet import tcp
 from twisted.internet.task import Clock
 
-from deltamesh_router import debugtext, fanout, messages
+from deltamesh_router import debugtext, messages
 from deltamesh_router import router as ours
-from deltamesh_router.fanout import EventFrames, send_now
 from deltamesh_router.personality import Personality, WorkerProcess
 from deltamesh_router.router import Router, RouterFactory
 from deltamesh_router.worker import RouterWorker
@@ -76,6 +74,9 @@ def test_our_classes_are_plugged_in_where_crossbar_looks_for_them() -> None:
         (stock_main._start_logging, ["options", "reactor"]),
         (stock_personality.Personality.check_config_file, ["personality", "configfile"]),
         (Event.serialize, ["serializer"]),
+        (Broker.processPublish, ["session", "publish"]),
+        (Broker._filter_publish_receivers, ["receivers", "publish"]),
+        (UriObservationMap.match_observations, ["uri"]),
     ],
 )
 def test_what_we_override_or_call_takes_the_same_parameters(function: Any, expected: list[str]) -> None:
@@ -90,6 +91,26 @@ def test_what_is_replaced_is_where_it_was(module: str, name: str) -> None:
     assert hasattr(importlib.import_module(module), name)
 
 
+def test_subscriptions_are_kept_where_the_short_way_of_an_event_looks_for_them() -> None:
+    """Whoever subscribes to a pattern has to be noticed, and whoever does not any more as well."""
+    known = UriObservationMap()
+    assert not known._observations_prefix
+    assert not known._observations_wildcard._root
+    for match, found in (
+        ("prefix", lambda: bool(known._observations_prefix)),
+        ("wildcard", lambda: bool(known._observations_wildcard._root)),
+    ):
+        subscription, _, _ = known.add_observer("somebody", "com..x", match)
+        assert found()
+        known.drop_observer("somebody", subscription)
+        known.delete_observation(subscription)
+        assert not found()
+    subscription, _, _ = known.add_observer("somebody", "com.example.x")
+    assert known._observations_exact == {"com.example.x": subscription}
+    assert subscription.observers == {"somebody"}
+    assert {"_retain", "_exclude_me", "_kwargs", "_from_fbs"} <= {*Publish.__slots__, *Message.__slots__}
+
+
 def test_a_websocket_has_the_settings_that_decide_how_it_frames() -> None:
     settings = {"maskServerFrames", "autoFragmentSize", "maxMessagePayloadSize", "logFrames", "logOctets"}
     connection = WampWebSocketServerProtocol()
@@ -98,81 +119,6 @@ def test_a_websocket_has_the_settings_that_decide_how_it_frames() -> None:
     assert "self.send_queue" in inspect.getsource(WebSocketProtocol._connectionMade)
     assert "self.trackedTimings" in inspect.getsource(WebSocketProtocol._connectionMade)
     assert connection._session is None
-
-
-class Wire:
-    """A network transport that keeps what is written."""
-
-    def __init__(self) -> None:
-        self.written = b""
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-
-class Form:
-    """An object serializer that counts; real ones are shared by the connections of one listening transport."""
-
-    BINARY = True
-    NAME = "counted"
-
-    def __init__(self) -> None:
-        self.calls = 0
-
-    def serialize(self, message: list[Any]) -> bytes:
-        self.calls += 1
-        return b"%d" % len(message)
-
-
-def connection(kind: type, form: Form) -> Any:
-    made = kind()
-    made._session = object()
-    made.transport = Wire()
-    made._serializer = SimpleNamespace(
-        _serializer=form, RATED_MESSAGE_SIZE=512, _serialized_bytes=0, _serialized_messages=0, _serialized_rated_messages=0
-    )
-    made._max_len_send = 1 << 24
-    made.state = WebSocketProtocol.STATE_OPEN
-    made.send_queue = []
-    made._perMessageCompress = made.trackedTimings = None
-    made.maskServerFrames = made.logFrames = made.logOctets = False
-    made.autoFragmentSize = made.maxMessagePayloadSize = 0
-    return SimpleNamespace(_transport=made)
-
-
-@pytest.mark.parametrize(
-    ("kind", "frame"), [(WampWebSocketServerProtocol, b"\x82\x015"), (WampRawSocketServerProtocol, b"\0\0\0\x015")]
-)
-def test_an_event_is_serialized_and_framed_once_for_all(kind: type, frame: bytes) -> None:
-    form, frames, event = Form(), EventFrames(), Event(1, 2, args=["x"])
-    sessions = [connection(kind, form) for _ in range(3)]
-
-    assert [frames.send(session, event) for session in sessions] == [True] * 3
-    assert {session._transport.transport.written for session in sessions} == {frame}
-    assert [session._transport._serializer._serialized_messages for session in sessions] == [1] * 3
-    assert form.calls == 1
-    assert frames.send(sessions[0], Event(1, 3, args=["x"]))
-    assert form.calls == 2
-
-
-@pytest.mark.parametrize(
-    "special",
-    [
-        {"state": WebSocketProtocol.STATE_CLOSING},
-        {"_session": None},
-        {"_perMessageCompress": object()},
-        {"send_queue": [b"waiting"]},
-        {"maxMessagePayloadSize": 1, "_serializer": None},
-    ],
-)
-def test_an_unusual_connection_is_left_to_the_ordinary_way(special: dict[str, Any]) -> None:
-    session = connection(WampWebSocketServerProtocol, Form())
-    if special.pop("_serializer", session) is None:
-        session._transport._serializer._serializer.serialize = lambda message: b"two"
-    vars(session._transport).update(special)
-
-    assert not EventFrames().send(session, Event(1, 2))
-    assert session._transport.transport.written == b""
 
 
 @pytest.fixture
@@ -208,55 +154,3 @@ def test_a_role_that_was_dropped_may_nothing_any_more(realm: Router) -> None:
     assert allowed(realm, "known.topic")
     realm.drop_role(realm._roles["reader"])
     assert not allowed(realm, "known.topic")
-
-
-class Reactor:
-    """Remembers who wants to write."""
-
-    def __init__(self) -> None:
-        self.writers: set[Any] = set()
-        self.addWriter = self.writers.add
-        self.removeWriter = self.writers.discard
-        self.addReader = self.removeReader = lambda _: None
-
-
-def test_a_frame_is_sent_at_once_and_in_order() -> None:
-    """What the socket does not take waits, and then everything waits behind it."""
-    here, there = socket.socketpair()
-    with here, there:
-        here.setblocking(False)
-        reactor = Reactor()
-        connection = tcp.Server(here, SimpleNamespace(), ("127.0.0.1", 0), SimpleNamespace(_realPortNumber=0), 0, reactor)
-        connection.connected = 1
-        large = bytes(range(256)) * (1 << 14)
-
-        send_now(connection, b"first")
-        assert (there.recv(100), reactor.writers) == (b"first", set())
-        send_now(connection, large)
-        send_now(connection, b"last")
-        assert reactor.writers == {connection}
-
-        received = b""
-        while len(received) < len(large) + 4:
-            if reactor.writers:
-                connection.doWrite()
-            received += there.recv(1 << 20)
-        assert received == large + b"last"
-        assert reactor.writers == set()
-
-
-def test_only_the_first_event_of_a_turn_is_sent_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that follow are collected, so that one system call takes them all."""
-    at_once: list[bytes] = []
-    clock = Clock()
-    monkeypatch.setattr(fanout, "send_now", lambda _, frame: at_once.append(frame))
-    monkeypatch.setattr(fanout, "reactor", clock)
-    frames, session = EventFrames(), connection(WampRawSocketServerProtocol, Form())
-
-    for publication in range(3):
-        frames.send(session, Event(1, publication))
-    clock.advance(0)
-    frames.send(session, Event(1, 3))
-
-    assert len(at_once) == 2
-    assert len(session._transport.transport.written) == 2 * len(at_once[0])

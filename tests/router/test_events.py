@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from deltamesh_router.fanout import _websocket_frame
+from deltamesh_router.websocket import frame
 from tests.running_router import RunningRouter
 from tests.wire_connection import EVENT, PUBLISH, SUBSCRIBE, SUBSCRIBED, WireConnection, error_of
 
@@ -131,32 +130,6 @@ def test_a_receiver_that_takes_only_small_messages_is_left_out_of_a_large_event(
         assert small.receive()[4] == ["small"]
 
 
-class Transport:
-    """The settings of a WebSocket server connection that decide how it frames."""
-
-    maskServerFrames = logFrames = logOctets = False
-    trackedTimings = None
-    autoFragmentSize = maxMessagePayloadSize = 0
-
-
-def test_a_frame_is_made_only_where_it_would_be_one_plain_frame() -> None:
-    payload = json.dumps([EVENT, 1, 2, {}, ["x" * 90]]).encode()
-    settings: list[dict[str, Any]] = [
-        {"maskServerFrames": True},
-        {"logFrames": True},
-        {"logOctets": True},
-        {"trackedTimings": object()},
-        {"autoFragmentSize": 50},
-        {"maxMessagePayloadSize": 50},
-    ]
-
-    plain = _websocket_frame(Transport(), payload, is_binary=False)
-    assert plain is not None
-    assert plain[:2] == bytes([0x81, len(payload)])
-    assert json.loads(plain[2:]) == [EVENT, 1, 2, {}, ["x" * 90]]
-    assert [_websocket_frame(type("Special", (Transport,), setting)(), payload, is_binary=False) for setting in settings] == [None] * 6
-
-
 @pytest.mark.parametrize(
     ("size", "head"),
     [
@@ -168,7 +141,7 @@ def test_a_frame_is_made_only_where_it_would_be_one_plain_frame() -> None:
     ],
 )
 def test_a_frame_says_how_long_it_is_in_the_form_for_its_size(size: int, head: bytes) -> None:
-    assert _websocket_frame(Transport(), bytes(size), is_binary=True) == head + bytes(size)
+    assert frame(bytes(size), 0x82) == head + bytes(size)
 
 
 def test_a_subscriber_that_joins_under_load_gets_its_answer_before_the_events(room: Room, router: RunningRouter) -> None:
