@@ -1,9 +1,9 @@
-# make run · test · check · bench · show-spine: each sets up what it needs, once, and then does it.
+# make run · test · check · bench · show-spine · show-router: each sets up what it needs, once, and then does it.
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SUFFIXES:
-.PHONY: help run test test-python test-web check bench show-spine clean chromium
+.PHONY: help run test test-python test-web check bench show-spine show-router clean chromium
 
 # What the verbs do; set these on the command line to do something else, as in `make run FOLLOWERS=4`.
 APPS        ?= examples.departures:app examples.hackernews:app
@@ -13,6 +13,7 @@ RUN         ?= $(BIN)/deltamesh run $(APPS) --followers $(FOLLOWERS) $(FEEDERS)
 PYTEST_ARGS ?=
 BENCH       ?= $(BIN)/python -m bench
 SPINE       ?= $(BIN)/python -m bench.spine
+ROUTER      ?= $(BIN)/python -m bench.show_router
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -27,6 +28,7 @@ help:
 	@echo 'make check       lint and check types'
 	@echo 'make bench       measure'
 	@echo 'make show-spine  show the whole path, from a write to the browser'
+	@echo 'make show-router show what the router promises, beside plain Crossbar.io and NATS'
 	@echo 'make clean       remove what these have installed'
 
 run: $(DONE)/package $(DONE)/examples $(WEB)
@@ -51,8 +53,11 @@ bench: $(DONE)/test $(DONE)/examples $(WEB)
 show-spine: $(DONE)/test $(DONE)/examples $(WEB) chromium
 	$(SPINE)
 
+show-router: $(DONE)/test $(WEB)
+	$(ROUTER)
+
 clean:
-	rm -rf $(VENV) web/node_modules bench/anchors/*/node_modules
+	rm -rf $(VENV) web/node_modules bench/anchors/*/node_modules bench/anchors/nats/bin
 
 # An installation is done again when what it was made from has changed.
 

@@ -8,26 +8,21 @@ Takes about 20 minutes. Figures are compared within the run, never with times of
 
 from __future__ import annotations
 
-import argparse
 import os
-import re
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import chain
-from typing import Final, Protocol
+from typing import Final
 
 from bench.processes import ROOT, Servers, end_in_order, free_port, run
 from bench.runs import Row, in_turn, install_anchors, median, ours
-from bench.table import number
+from bench.show import TEST_LIMIT, Item, Line, Tests, chosen, compared, print_lines, why
 from bench.workloads import DB_IVM, SKIP, SOCKET_IO, Effort, end_to_end_rows, engine_rows, fan_out_rows, figure
 
-TEST_LIMIT: Final = 600.0
-"""How long the tests of one item may take [s]."""
-
 EFFORT: Final = Effort(turns=3, seconds=3, is_quick=False)
+
+ENGINE_EFFORT: Final = Effort(turns=9, seconds=1, is_quick=False)
+"""Short turns, and many: a machine that is faster for some seconds is so for both sides."""
 
 MAX_MEMORY: Final = 700
 """Of `hn` with N = 100,000 [MB]."""
@@ -36,59 +31,21 @@ MAX_GROWTH: Final = 1.5
 """Of the cost of a write that touches no instance, from one instance to 10,000."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What is printed of an item."""
-
-    item: str
-    is_ok: bool
-    figure: str
-
-
-class Item(Protocol):
-    """Shows one or several items, each with a line."""
-
-    def __call__(self) -> Iterator[Line]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Tests:
-    """An item that tests show: all of them have to pass, none may be skipped."""
-
-    item: str
-    paths: tuple[str, ...]
-    histories: int | None = None
-    """How many random histories they run; as many as they like unless given."""
-
-    def __call__(self) -> Iterator[Line]:
-        command = [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", *self.paths]
-        if self.histories is not None:
-            command = ["env", f"DELTAMESH_HISTORIES={self.histories}", *command]
-        begin = time.monotonic()
-        out, problem = run(command, limit=TEST_LIMIT)
-        passed = re.search(r"^(\d+) passed(, \d+ warnings?)? in ", out, re.MULTILINE)
-        if passed is None:
-            yield Line(self.item, False, f"{problem}\n{out.strip()[-1500:]}")
-        else:
-            histories = "" if self.histories is None else f", {self.histories:,} histories each"
-            yield Line(self.item, not problem, f"{passed[1]} tests in {time.monotonic() - begin:.0f} s{histories}")
-
-
 def engine() -> Iterator[Line]:
     """The engine beside Skip and db-ivm."""
     single, batch, load = ("single_ms", "p50"), ("batch_entries_per_s",), ("load_entries_per_s",)
-    mine, skip, db_ivm = engine_rows("hn", 10_000, EFFORT)
-    yield _compared("engine, hn, N=10,000: one write", "ms", mine, skip, SKIP, *single, at_least=20, less_is_better=True)
-    yield _compared("engine, hn, N=10,000: batches of 1,000", "entries/s", mine, skip, SKIP, *batch, at_least=15)
-    yield _compared("engine, hn, N=10,000: load", "entries/s", mine, skip, SKIP, *load, at_least=4)
-    yield _compared("engine, hn, N=10,000: one write", "ms", mine, db_ivm, DB_IVM, *single, at_least=1, less_is_better=True)
+    mine, skip, db_ivm = engine_rows("hn", 10_000, ENGINE_EFFORT)
+    yield compared("engine, hn, N=10,000: one write", "ms", mine, skip, SKIP, *single, at_least=20, less_is_better=True)
+    yield compared("engine, hn, N=10,000: batches of 1,000", "entries/s", mine, skip, SKIP, *batch, at_least=15)
+    yield compared("engine, hn, N=10,000: load", "entries/s", mine, skip, SKIP, *load, at_least=4)
+    yield compared("engine, hn, N=10,000: one write", "ms", mine, db_ivm, DB_IVM, *single, at_least=1, less_is_better=True)
     mine, skip, db_ivm = engine_rows("sum", 10_000, EFFORT)
     for anchor, theirs in ((SKIP, skip), (DB_IVM, db_ivm)):
-        yield _compared("engine, sum, N=10,000: one write", "ms", mine, theirs, anchor, *single, less_is_better=True)
-        yield _compared("engine, sum, N=10,000: batches of 1,000", "entries/s", mine, theirs, anchor, *batch)
+        yield compared("engine, sum, N=10,000: one write", "ms", mine, theirs, anchor, *single, less_is_better=True)
+        yield compared("engine, sum, N=10,000: batches of 1,000", "entries/s", mine, theirs, anchor, *batch)
     large = median(ours("bench.engine", "--graph", "hn", "--n", 100_000, "--secs", 1))
     memory = figure(large, "rss_mb")
-    said = _why(large) if memory is None else f"{memory:,.0f} MB"
+    said = why(large) if memory is None else f"{memory:,.0f} MB"
     yield Line(f"engine, hn, N=100,000: under {MAX_MEMORY} MB", memory is not None and memory < MAX_MEMORY, said)
 
 
@@ -104,7 +61,7 @@ def instances() -> Iterator[Line]:
         few, many = figure(row, "1", "p50"), figure(row, "10000", "p50")
         item = f"10,000 instances, {kind}: a write that touches none costs at most {MAX_GROWTH} times what it costs with one"
         if few is None or many is None:
-            yield Line(item, False, _why(row))
+            yield Line(item, False, why(row))
         else:
             yield Line(item, many <= MAX_GROWTH * few, f"{many / few:.2f} times: {many * 1e3:.3g} µs, with one {few * 1e3:.3g} µs")
 
@@ -114,22 +71,22 @@ def end_to_end() -> Iterator[Line]:
     updates, latency = ("open", "updates_per_s"), ("closed", "all_clients_ms", "p50")
     mine, skip = end_to_end_rows("same", 1000, EFFORT)
     item = f"1,000 clients, equal parameters: updates delivered{_in_frames(mine)}"
-    yield _compared(item, "1/s", mine, skip, SKIP, *updates, at_least=3)
+    yield compared(item, "1/s", mine, skip, SKIP, *updates, at_least=3)
     item = "1,000 clients, equal parameters: all have a write"
-    yield _compared(item, "ms", mine, skip, SKIP, *latency, at_least=2, less_is_better=True)
+    yield compared(item, "ms", mine, skip, SKIP, *latency, at_least=2, less_is_better=True)
     mine, skip = end_to_end_rows("own", 1000, EFFORT)
     item = f"1,000 clients, own parameters: updates delivered{_in_frames(mine)}"
-    yield _compared(item, "1/s", mine, skip, SKIP, *updates, at_least=5)
+    yield compared(item, "1/s", mine, skip, SKIP, *updates, at_least=5)
     item = "1,000 clients, own parameters: all have a write"
-    yield _compared(item, "ms", mine, skip, SKIP, *latency, less_is_better=True)
+    yield compared(item, "ms", mine, skip, SKIP, *latency, less_is_better=True)
 
 
 def fan_out() -> Iterator[Line]:
     """The router alone, beside Socket.IO."""
     mine, theirs = fan_out_rows(1000, EFFORT)
     delivered, cpu = "delivered_per_s", "server_us_per_delivery"
-    yield _compared("router alone, 1,000 clients: delivered", "1/s", mine, theirs, SOCKET_IO, delivered)
-    yield _compared("router alone, 1,000 clients: CPU a delivery", "µs", mine, theirs, SOCKET_IO, cpu, less_is_better=True)
+    yield compared("router alone, 1,000 clients: delivered", "1/s", mine, theirs, SOCKET_IO, delivered)
+    yield compared("router alone, 1,000 clients: CPU a delivery", "µs", mine, theirs, SOCKET_IO, cpu, less_is_better=True)
 
 
 def start() -> Iterator[Line]:
@@ -157,26 +114,9 @@ def start() -> Iterator[Line]:
     yield Line(item, is_page, f"{time.monotonic() - begin:.0f} s")
 
 
-def _compared(
-    item: str, unit: str, mine: Row, theirs: Row, anchor: str, *path: str, at_least: float | None = None, less_is_better: bool = False
-) -> Line:
-    """Compare one figure of ours with the anchor's; without `at_least` it is printed as it is."""
-    our, their = figure(mine, *path), figure(theirs, *path)
-    if not our or not their:
-        return Line(item, False, _why(mine, theirs))
-    times = their / our if less_is_better else our / their
-    asked = "" if at_least is None else f", at least {at_least:g} asked for"
-    said = f"{number(our)} {unit}; {anchor} {number(their)} {unit}: {times:.3g} times better{asked}"
-    return Line(item, at_least is None or times >= at_least, said)
-
-
 def _in_frames(row: Row) -> str:
     frames = figure(row, "open", "messages_per_s")
     return "" if frames is None else f" (in {frames:,.0f} frames/s)"
-
-
-def _why(*rows: Row) -> str:
-    return "; ".join(["not measured", *[row["failed"] for row in rows if "failed" in row]])
 
 
 TESTS: Final[tuple[Item, ...]] = (
@@ -210,19 +150,10 @@ ITEMS: Final[dict[str, tuple[Item, ...]]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=ITEMS, help="leave out the others")
-    options = parser.parse_args()
+    items = chosen(__doc__, ITEMS)
     end_in_order()
     install_anchors()
-    items = ITEMS[options.only] if options.only else chain.from_iterable(ITEMS.values())
-    short = 0
-    for item in items:
-        for line in item():
-            short += not line.is_ok
-            print(f"{'ok   ' if line.is_ok else 'short'}  {line.item}: {line.figure}", flush=True)
-    print(f"{short} of these fall short" if short else "nothing falls short")
-    sys.exit(1 if short else 0)
+    print_lines(items)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,8 @@ class RunningRouter:
     def launch(self) -> subprocess.Popen[str]:
         """Start the process without waiting for it; what it prints goes to `stdout` and `stderr`, line by line."""
         paths = [str(ROOT / "components"), str(ROOT / "router"), *filter(None, [os.environ.get("PYTHONPATH")])]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        # unbuffered, since plain Crossbar.io keeps its last lines to itself when nobody reads them on a terminal
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
         self._ready.clear()
         self.stdout, self.stderr, self.lines = [], [], []
         self._process = process = subprocess.Popen(

@@ -31,10 +31,15 @@ class Collector:
 
     def flush(self) -> None:
         """Send what was written. Called by itself, when the turn is over."""
-        written, self._written = self._written, []
-        for connection in written:
-            connection.is_collected = False
-            connection.send_waiting()
+        written, self._written = self._written[::-1], []
+        try:
+            while written:
+                connection = written.pop()
+                connection.is_collected = False
+                connection.send_waiting()
+        finally:
+            for connection in written:  # a producer of one has failed, which does not concern the others
+                self.add(connection)
 
 
 _collectors: Final[dict[Any, Collector]] = {}

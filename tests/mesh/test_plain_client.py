@@ -33,8 +33,11 @@ class Plain:
         self.events: list[tuple[Any, ...]] = []
         self.gaps = 0
 
-    async def open(self) -> dict[str, Any]:
+    async def open(self, *, after: Any = None) -> dict[str, Any]:
+        """Open, or resume; `after` is what a write answered that is to be seen."""
         options = {"position": [self.epoch, self.revision]} if self.epoch else {}
+        if after is not None:
+            options["at_least"] = [after.position.epoch, after.position.revision]
         answer: dict[str, Any] = await self.session.call(f"{S}.open", *self.request, **options)
         if answer["from"] is None:
             self.content.clear()
@@ -72,9 +75,9 @@ async def plain(place: Inside) -> tuple[Plain, Mesh]:
 
 async def test_one_call_and_one_subscription_make_a_live_resource(inside: Callable[..., Inside]) -> None:
     client, mesh = await plain(inside())
-    await mesh.write({"texts": [("a", [1]), ("b", [1, 2])]})
+    done = await mesh.write({"texts": [("a", [1]), ("b", [1, 2])]})
 
-    answer = await client.open()
+    answer = await client.open(after=done)
     assert set(answer) == {"topic", "gone", "follower", "epoch", "revision", "from", "entries"}
     assert (answer["from"], answer["revision"], answer["entries"]) == (None, 1, '[["a",[1]],["b",[1,2]]]')
     assert (answer["follower"], answer["gone"]) == ("only", f"{S}.follower.only.on_gone")

@@ -189,6 +189,25 @@ def test_a_producer_is_paused_and_resumed(pair: Pair) -> None:
     assert producer.told == ["pause", "resume"]
 
 
+def test_a_producer_that_fails_does_not_concern_other_connections(pair: Pair) -> None:
+    other = Pair()
+    other.connection.reactor = pair.reactor
+    producer = Producer()
+    producer.resumeProducing = lambda: 1 / 0
+    for each in (other, pair):
+        each.connection.write(b"x")
+    pair.connection.producer = producer
+    with pytest.raises(ZeroDivisionError):
+        pair.reactor.advance(0)
+    pair.reactor.advance(0)
+
+    assert [pair.packets(), other.packets()] == [[b"x"], [b"x"]]
+    other.connection.write(b"y")
+    pair.reactor.advance(0)
+    assert other.packets() == [b"y"]
+    other.close()
+
+
 def test_a_producer_that_is_asked_each_time_is_asked(pair: Pair) -> None:
     producer = Producer()
     pair.connection.registerProducer(producer, False)
