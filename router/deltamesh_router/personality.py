@@ -1,11 +1,14 @@
 """
-Where our classes are plugged into Crossbar.io's extension points; nothing of Crossbar.io itself is changed.
+Where our classes are plugged into Crossbar.io's extension points; and nothing else of it is touched, but for the last paragraph.
 
     Personality.native_workers["router"]["worker_class"]  ->  worker.RouterWorker
     RouterController.router_factory_class                 ->  router.RouterFactory
     RouterFactory.router                                  ->  router.Router
-    Router.dealer, Router.broker                          ->  Crossbar.io's own
+    Router.dealer, Router.broker                          ->  dealer.Dealer, broker.Broker
     Personality.native_workers["router"]["class"]         ->  WorkerProcess, below
+
+What has no extension point is replaced by name, and loudly if the name is not there (`replacement`): the protocols of RawSocket and WebSocket,
+the reading of JSON, and the text of debug lines.
 
 The controller process names these classes to the worker processes, which import them.
 """
