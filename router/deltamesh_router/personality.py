@@ -7,8 +7,8 @@ Where our classes are plugged into Crossbar.io's extension points; and nothing e
     Router.dealer, Router.broker                          ->  dealer.Dealer, broker.Broker
     Personality.native_workers["router"]["class"]         ->  WorkerProcess, below
 
-What has no extension point is replaced by name, and loudly if the name is not there (`replacement`): the protocols of RawSocket and WebSocket,
-the reading of JSON, and the text of debug lines.
+What has no extension point is replaced by name, and loudly if the name is not there (`replacement`): the protocols of RawSocket
+and WebSocket, the reading of JSON, and the text of debug lines.
 
 The controller process names these classes to the worker processes, which import them.
 """
