@@ -26,8 +26,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
+from bench.clients import Frames, Stopwatch
 from bench.processes import environment
-from bench.router import Frames, Stopwatch
 from tests.running_router import OURS, STOCK, RunningRouter
 from tests.wire_connection import CALL, PUBLISH, RESULT, WireConnection
 

@@ -21,8 +21,9 @@ from typing import Final, NamedTuple
 
 import psutil
 
+from bench.clients import Frames
 from tests.running_router import OURS, STOCK, RunningRouter
-from tests.wire_connection import PUBLISH, WireConnection, frame_end, pong
+from tests.wire_connection import PUBLISH, WireConnection
 
 TOPIC: Final = "com.example.hackernews.live.slow"
 TEXT: Final = "x" * 50_000
@@ -38,24 +39,11 @@ class Reader:
         self.connection = WireConnection(address)
         self.connection.subscribe(TOPIC)
         self.fileno = self.connection.socket.fileno
-        self._received = bytearray()
+        self._frames = Frames(self.connection)
 
     def has_event(self) -> bool:
         """Read once; return whether an event is complete now."""
-        data = self.connection.socket.recv(1 << 20)
-        if not data:
-            raise EOFError("the router closed the connection of a reader that reads")
-        self._received += data
-        is_websocket = self.connection.is_websocket
-        found = False
-        while (frame := frame_end(self._received, 0, is_websocket=is_websocket)) is not None:
-            head, stop = frame
-            if is_websocket and self._received[0] & 15 == 9:
-                self.connection.socket.sendall(pong(bytes(self._received[head:stop])))
-            else:
-                found = True
-            del self._received[:stop]
-        return found
+        return self._frames.read() > 0
 
 
 class Cost(NamedTuple):

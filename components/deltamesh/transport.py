@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from OpenSSL.crypto import Error as NotCertificate
 from OpenSSL.SSL import Error as TLSError
 from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint, wrapClientTLS
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 from twisted.python.failure import Failure
 
@@ -62,20 +63,22 @@ def transport(
     return endpoint, factory
 
 
-class _WebSocket(WampWebSocketClientProtocol):
+class _TellsLoss(Protocol):
     """Tells its factory how it ended."""
 
-    def connectionLost(self, reason: Failure) -> None:
+    factory: Any
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.factory.lost(reason)
         super().connectionLost(reason)
 
 
-class _RawSocket(WampRawSocketClientProtocol):
-    """Tells its factory how it ended."""
+class _WebSocket(_TellsLoss, WampWebSocketClientProtocol):
+    """A connection by WebSocket."""
 
-    def connectionLost(self, reason: Failure) -> None:
-        self.factory.lost(reason)
-        super().connectionLost(reason)
+
+class _RawSocket(_TellsLoss, WampRawSocketClientProtocol):
+    """A connection by RawSocket."""
 
 
 def _rawsocket(make_session: Callable[[], Any], lost: Callable[[Failure], None]) -> Any:

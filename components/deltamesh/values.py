@@ -143,11 +143,7 @@ def _object(value: dict[Any, Any], depth: int) -> Object:
         if type(name) is not str:
             break
     else:
-        if levels <= depth:
-            frozen = Object(value)
-            frozen.depth = levels
-            return frozen
-        raise NotJSON(_TOO_DEEP)
+        return _leveled(value, levels, depth)
     if depth <= 0:
         raise NotJSON(_TOO_DEEP)
     items = {_name(name): freeze(item, depth - 1) for name, item in value.items()}

@@ -12,16 +12,14 @@ from random import getrandbits
 from typing import Any, Final
 
 from autobahn.wamp.exception import ApplicationError
-from autobahn.wamp.message import _URI_PAT_LOOSE_NON_EMPTY, _URI_PAT_STRICT_NON_EMPTY, Error, Publish, Published, Subscribe
+from autobahn.wamp.message import Error, Publish, Published, Subscribe
 from crossbar.router import broker as stock
 from twisted.internet.defer import Deferred
 
 from deltamesh_router import plain
 from deltamesh_router.decision import Decision, Decisions, NotPublished, Permission
 from deltamesh_router.fanout import Fanout, Outgoing
-
-DISCLOSED: Final = ("wamp.", "crossbar.")
-"""Events of topics with these beginnings always tell who has published them."""
+from deltamesh_router.uris import DISCLOSED, PATTERNS, is_restricted
 
 MAX_SHOWN: Final = 200
 """Characters of a topic that are shown in an error."""
@@ -43,7 +41,7 @@ class Broker(stock.Broker):
         self.decisions = Decisions()
         """What authorizers are being asked."""
         self._fanout = Fanout(router)
-        self._topic_pattern = _URI_PAT_STRICT_NON_EMPTY if self._option_uri_strict else _URI_PAT_LOOSE_NON_EMPTY
+        self._topic_pattern = PATTERNS[self._option_uri_strict, Subscribe.MATCH_EXACT]
 
     @property
     def num_delivered(self) -> int:
@@ -147,7 +145,7 @@ class Broker(stock.Broker):
         """
         if not self._topic_pattern.match(topic):
             raise NotPublished(ApplicationError.INVALID_URI, f"publish with invalid topic URI {topic[:MAX_SHOWN]!r}")
-        if topic.startswith("wamp.") and session._authrole not in (None, "trusted"):
+        if is_restricted(topic, session):
             raise NotPublished(ApplicationError.INVALID_URI, f"publish with restricted topic URI {topic[:MAX_SHOWN]!r}")
         matching: list[Any] = self._subscription_map.match_observations(topic)
         return matching

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import struct
-from functools import lru_cache
 from typing import Any, Final
 
 import cbor2
@@ -12,15 +11,13 @@ from autobahn.wamp import message as wamp
 from autobahn.wamp.exception import SerializationError
 
 from deltamesh_router.plain import (
-    MAX_DETAILS,
     MAX_ID,
+    DetailsEncoder,
     Event,
-    Invocation,
     Result,
     call,
-    invocation_details,
+    is_passed_on,
     publish,
-    result_details,
     uri_bytes,
     yield_,
 )
@@ -124,19 +121,13 @@ class CborFormat:
         Raises:
             SerializationError: its arguments have no form in CBOR.
         """
-        kind = type(message)
-        if (kind is not Invocation and kind is not Result) or message._payload is not None or message._forward_for is not None:
+        if not is_passed_on(message):
             return None
         count, arguments = self.arguments_of(message)
-        if kind is Result:
-            details = _result_details(message._progress, message._callee, message._callee_authid, message._callee_authrole)
+        if type(message) is Result:
+            details = _details.of_result(message)
             return b"".join((_ARRAYS[3 + count], _RESULT, number(message._request), details, arguments))
-        encoder = _invocation_details if message._procedure is None else _encoded_invocation_details
-        details = encoder(
-            *(message._timeout, message._receive_progress),
-            *(message._caller, message._caller_authid, message._caller_authrole),
-            message._procedure,
-        )
+        details = _details.of_invocation(message)
         return b"".join((_ARRAYS[4 + count], _INVOCATION, number(message._request), number(message._registration), details, arguments))
 
     def event(self, message: Event, details: dict[str, Any]) -> bytes:
@@ -172,15 +163,4 @@ def _encoded(value: Any) -> bytes:
         raise SerializationError(f"no form in CBOR: {error}") from error
 
 
-def _encoded_invocation_details(*values: Any) -> bytes:
-    return _encoded(invocation_details(*values))
-
-
-@lru_cache(maxsize=MAX_DETAILS)
-def _invocation_details(*values: Any) -> bytes:
-    return _encoded(invocation_details(*values))
-
-
-@lru_cache(maxsize=MAX_DETAILS)
-def _result_details(*values: Any) -> bytes:
-    return _encoded(result_details(*values))
+_details: Final = DetailsEncoder(_encoded)

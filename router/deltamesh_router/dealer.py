@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any, Final
 from weakref import WeakMethod
 
-from autobahn.wamp import message as wamp
 from autobahn.wamp.exception import ApplicationError, ProtocolError
-from autobahn.wamp.message import Call, Cancel, Error, Result, Yield
+from autobahn.wamp.message import Call, Cancel, Error, Register, Result, Yield
 from crossbar.router import NotAttached
 from twisted.internet.defer import CancelledError, maybeDeferred
 
@@ -18,6 +17,7 @@ from deltamesh_router.courier import Courier
 from deltamesh_router.draining import drain
 from deltamesh_router.moves import Refused
 from deltamesh_router.routedcall import RoutedCall
+from deltamesh_router.uris import PATTERNS
 
 MAX_TIMEOUT: Final = 1_000_000_000
 """The longest timeout of a call [ms], more than eleven days. A longer one is none."""
@@ -76,8 +76,7 @@ class Dealer(Courier):
         """
         session, call = routed.caller.session, routed.message
         uri = call.procedure
-        pattern = wamp._URI_PAT_STRICT_NON_EMPTY if self._option_uri_strict else wamp._URI_PAT_LOOSE_NON_EMPTY
-        if not pattern.match(uri):
+        if not PATTERNS[self._option_uri_strict, Register.MATCH_EXACT].match(uri):
             text = f"call with invalid procedure URI '{uri}' (URI strict checking {self._option_uri_strict})"
             self._end(routed, passing.refused(call, ApplicationError.INVALID_URI, text))
             return

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.message import Call
 from twisted.internet.defer import Deferred
 
 from deltamesh_router import refusal
-from deltamesh_router.plain import MAX_ID
+from deltamesh_router.arguments import session_number
 
 if TYPE_CHECKING:
     from deltamesh_router.peer import Peer
@@ -48,13 +47,10 @@ def drain(registrar: Registrar, call: Call) -> Deferred[dict[str, Any]]:
     Raises:
         Refusal: there is no such session, or it has left before it had finished.
     """
-    args: list[Any] = list(call.args or ())
-    if len(args) != 1 or type(args[0]) is not int or not 0 < args[0] <= MAX_ID or call.kwargs:
-        text = "mesh.drain takes one argument: the number of a session, as `wamp.session.list` tells it"
-        raise refusal.Refusal(ApplicationError.INVALID_ARGUMENT, text, False)
-    peer = registrar.peer(args[0])
+    number = session_number(call, "as `wamp.session.list` tells it")
+    peer = registrar.peer(number)
     if peer is None:
-        raise refusal.no_such_session(args[0])
+        raise refusal.no_such_session(number)
     registrar.drain(peer)
     waiting = Drain(peer)
     waiting.look()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from autobahn.wamp.message import Event, Publish
 from autobahn.websocket.protocol import WebSocketProtocol
 from txaio import make_logger
 
-from deltamesh_router import websocket
+from deltamesh_router import rawsocket, websocket
 from deltamesh_router.formats import Format, count_sent
 from deltamesh_router.rawsocket import WampRawSocketServerProtocol
 from deltamesh_router.websocket import WampWebSocketServerProtocol
@@ -133,5 +132,5 @@ class Fanout:
             self.log.warn("an event was not sent to some of its receivers: {error}", error=error)
             return _UNSENDABLE
         if is_websocket:
-            return websocket.frame(payload, 0x82 if form.is_binary else 0x81)
-        return struct.pack("!I", len(payload)) + payload
+            return websocket.frame(payload, websocket.first_byte(form))
+        return rawsocket.frame(payload)

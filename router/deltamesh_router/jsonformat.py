@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -11,16 +10,14 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from deltamesh_router.messages import MAX_DEPTH, check_depth, encode_json, read_json
 from deltamesh_router.plain import (
-    MAX_DETAILS,
     MAX_ID,
     UNREAD,
+    DetailsEncoder,
     Event,
-    Invocation,
     Result,
     call,
-    invocation_details,
+    is_passed_on,
     publish,
-    result_details,
     uri_bytes,
     yield_,
 )
@@ -134,18 +131,12 @@ class JsonFormat:
         Raises:
             SerializationError: its arguments have no form in JSON.
         """
-        kind = type(message)
-        if (kind is not Invocation and kind is not Result) or message._payload is not None or message._forward_for is not None:
+        if not is_passed_on(message):
             return None
-        if kind is Result:
-            details = _result_details(message._progress, message._callee, message._callee_authid, message._callee_authrole)
+        if type(message) is Result:
+            details = _details.of_result(message)
             return b"[50,%d,%b%b]" % (message._request, details, self.arguments_of(message))
-        encoder = _invocation_details if message._procedure is None else _encoded_invocation_details
-        details = encoder(
-            *(message._timeout, message._receive_progress),
-            *(message._caller, message._caller_authid, message._caller_authrole),
-            message._procedure,
-        )
+        details = _details.of_invocation(message)
         return b"[68,%d,%d,%b%b]" % (message._request, message._registration, details, self.arguments_of(message))
 
     def event(self, message: Event, details: dict[str, Any]) -> bytes:
@@ -195,15 +186,4 @@ def _encoded(value: Any) -> bytes:
         raise SerializationError(f"no form in JSON: {error}") from error
 
 
-def _encoded_invocation_details(*values: Any) -> bytes:
-    return _encoded(invocation_details(*values))
-
-
-@lru_cache(maxsize=MAX_DETAILS)
-def _invocation_details(*values: Any) -> bytes:
-    return _encoded(invocation_details(*values))
-
-
-@lru_cache(maxsize=MAX_DETAILS)
-def _result_details(*values: Any) -> bytes:
-    return _encoded(result_details(*values))
+_details: Final = DetailsEncoder(_encoded)

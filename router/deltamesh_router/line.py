@@ -24,12 +24,6 @@ class Line:
         self._given_back: OrderedDict[QueuedCall, None] = OrderedDict()
         self._new: OrderedDict[QueuedCall, None] = OrderedDict()
 
-    def __len__(self) -> int:
-        return len(self._given_back) + len(self._new)
-
-    def __contains__(self, call: QueuedCall) -> bool:
-        return call in self._new or call in self._given_back
-
     @property
     def first(self) -> QueuedCall | None:
         """Who goes first; the one with the lowest number."""

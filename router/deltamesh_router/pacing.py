@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.message import Call
 from twisted.internet.defer import Deferred
 
-from deltamesh_router import refusal
-from deltamesh_router.plain import MAX_ID
+from deltamesh_router.arguments import session_number
 
 PROCEDURE: Final = "mesh.caught_up"
 
@@ -35,11 +33,7 @@ def caught_up(router: Any) -> Callable[[Any, Call], bool | Deferred[bool]]:
     """
 
     def procedure(session: Any, call: Call) -> bool | Deferred[bool]:
-        args: list[Any] = list(call.args or ())
-        if len(args) != 1 or type(args[0]) is not int or not 0 < args[0] <= MAX_ID or call.kwargs:
-            text = f"{PROCEDURE} takes one argument: the number of a session, for example of the caller of a call"
-            raise refusal.Refusal(ApplicationError.INVALID_ARGUMENT, text, False)
-        reader = router._session_id_to_session.get(args[0])
+        reader = router._session_id_to_session.get(session_number(call, "for example of the caller of a call"))
         if reader is None:
             return False
         lagging = router.outbound.lagging.get(reader)

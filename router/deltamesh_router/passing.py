@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.message import Call, Error, Interrupt, Invocation, Result, Yield
 
 from deltamesh_router import plain
 from deltamesh_router.routedcall import RoutedCall
-
-DISCLOSED: Final = ("wamp.", "crossbar.")
-"""Procedures with these beginnings are always told who calls."""
+from deltamesh_router.uris import DISCLOSED
 
 
 def invocation(routed: RoutedCall, timeout: int | None) -> Invocation:
@@ -90,10 +88,8 @@ def content(message: Any) -> dict[str, Any]:
     return {"args": message.args, "kwargs": message.kwargs}
 
 
-def callee_of(session: Any, forward_for: list[dict[str, Any]] | None) -> dict[str, Any]:
-    """Return who has answered, as the arguments for a RESULT."""
-    if not forward_for:
-        return {"callee": session._session_id, "callee_authid": session._authid, "callee_authrole": session._authrole}
+def callee_of(session: Any, forward_for: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return who has answered, as the arguments for a RESULT that came through other routers, and in the end through `session`."""
     first = forward_for[0]
     return {
         "callee": first["session"],

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 from autobahn.wamp import message as wamp
@@ -166,6 +167,39 @@ def invocation_details(*values: Any) -> dict[str, Any]:
 def result_details(*values: Any) -> dict[str, Any]:
     """Return the details of a RESULT, from the values in the order of `RESULT_DETAILS`; None: left out."""
     return {name: value for name, value in zip(RESULT_DETAILS, values, strict=True) if value is not None}
+
+
+class DetailsEncoder:
+    """
+    Encodes the details of INVOCATIONs and RESULTs in one format, and remembers what it has encoded.
+
+    Args:
+        encode: makes the bytes of a dictionary.
+    """
+
+    def __init__(self, encode: Callable[[Any], bytes]) -> None:
+        self._invocation: Callable[..., bytes] = lambda *values: encode(invocation_details(*values))
+        self._known_invocation = lru_cache(maxsize=MAX_DETAILS)(self._invocation)
+        self._known_result = lru_cache(maxsize=MAX_DETAILS)(lambda *values: encode(result_details(*values)))
+
+    def of_invocation(self, message: Invocation) -> bytes:
+        """Return the bytes of the details of an INVOCATION. With a procedure, which strangers choose, they are not remembered."""
+        encode = self._known_invocation if message._procedure is None else self._invocation
+        return encode(
+            *(message._timeout, message._receive_progress),
+            *(message._caller, message._caller_authid, message._caller_authrole),
+            message._procedure,
+        )
+
+    def of_result(self, message: Result) -> bytes:
+        """Return the bytes of the details of a RESULT."""
+        return self._known_result(message._progress, message._callee, message._callee_authid, message._callee_authrole)
+
+
+def is_passed_on(message: Any) -> bool:
+    """Whether a message is an INVOCATION or a RESULT of the plain form."""
+    kind = type(message)
+    return (kind is Invocation or kind is Result) and message._payload is None and message._forward_for is None
 
 
 _uris: Final[dict[str, bytes]] = {}

@@ -45,7 +45,7 @@ class WampRawSocketServerProtocol(stock.WampRawSocketServerProtocol):
         if payload is None or len(payload) > self._max_len_send:
             super().send(msg)
             return
-        self.transport.write(struct.pack("!I", len(payload)) + payload)
+        self.transport.write(frame(payload))
         count_sent(serializer, len(payload))
 
 
@@ -57,3 +57,8 @@ class WampRawSocketServerFactory(stock.WampRawSocketServerFactory):
 
 REPLACEMENTS: Final[dict[str, dict[str, Any]]] = {"crossbar.worker.transport": {"WampRawSocketServerFactory": WampRawSocketServerFactory}}
 """Module name -> name in it -> what takes its place."""
+
+
+def frame(payload: bytes) -> bytes:
+    """Return the frame of a message: its length before it (WAMP, "RawSocket transport")."""
+    return struct.pack("!I", len(payload)) + payload

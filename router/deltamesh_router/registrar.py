@@ -5,33 +5,21 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-from autobahn.wamp import message as wamp
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.message import Error, Register, Registered, Unregister, Unregistered
 from autobahn.wamp.types import PublishOptions
 from crossbar.router import dealer as stock
 
 from deltamesh_router import refusal
+from deltamesh_router.announcement import publish_soon
 from deltamesh_router.callqueue import CallQueue
 from deltamesh_router.metrics import CallCounts, CallLedger
 from deltamesh_router.moves import Move
 from deltamesh_router.peer import Peer
 from deltamesh_router.settings import CallRule, LiveSettings
-
-OWN: Final = "mesh."
-"""What the procedures of the router itself begin with."""
-
-_URI_PATTERNS: Final = {
-    (True, Register.MATCH_EXACT): wamp._URI_PAT_STRICT_NON_EMPTY,
-    (True, Register.MATCH_PREFIX): wamp._URI_PAT_STRICT_LAST_EMPTY,
-    (True, Register.MATCH_WILDCARD): wamp._URI_PAT_STRICT_EMPTY,
-    (False, Register.MATCH_EXACT): wamp._URI_PAT_LOOSE_NON_EMPTY,
-    (False, Register.MATCH_PREFIX): wamp._URI_PAT_LOOSE_LAST_EMPTY,
-    (False, Register.MATCH_WILDCARD): wamp._URI_PAT_LOOSE_EMPTY,
-}
-"""(strict, match) -> what a URI has to look like."""
+from deltamesh_router.uris import OWN, PATTERNS, is_restricted
 
 
 class ProcedureQueue(CallQueue):
@@ -102,10 +90,10 @@ class Registrar(stock.Dealer):
     def processRegister(self, session: Any, register: Register) -> None:
         """A session wants to take the calls of a procedure."""
         uri = register.procedure
-        if not _URI_PATTERNS[self._option_uri_strict, register.match].match(uri):
+        if not PATTERNS[self._option_uri_strict, register.match].match(uri):
             text = f"register for invalid procedure URI '{uri}' (URI strict checking {self._option_uri_strict})"
             self._deny(session, register, ApplicationError.INVALID_URI, text)
-        elif uri.startswith("wamp.") and session._authrole not in (None, "trusted"):
+        elif is_restricted(uri, session):
             self._deny(session, register, ApplicationError.INVALID_URI, f"register for restricted procedure URI '{uri}'")
         elif uri.startswith(OWN):
             self._router.send(session, refusal.reserved(uri).to_error(register.request, Register.MESSAGE_TYPE))
@@ -265,9 +253,4 @@ class Registrar(stock.Dealer):
         if request is not None and request.forward_for:
             # what other nodes have forwarded they know already
             options = PublishOptions(exclude_authid=[forwarder["authid"] for forwarder in request.forward_for])
-        self._reactor.callLater(0, _publish, realm, topic, session._session_id, what, options)
-
-
-def _publish(realm: Any, topic: str, session: int, what: Any, options: PublishOptions | None) -> None:
-    if realm.session is not None and realm.session.is_attached():
-        realm.session.publish(topic, session, what, options=options)
+        publish_soon(self._router, topic, session._session_id, what, options=options)

@@ -60,7 +60,7 @@ class WampWebSocketServerProtocol(stock.WampWebSocketServerProtocol):
 
     def _take_plain(self, data: bytes, form: Format) -> bytes:
         """Take the plain messages that `data` begins with; return what is for Autobahn. An incomplete plain frame is kept for later."""
-        opcode = 0x82 if form.is_binary else 0x81  # RFC 6455, 5.2: the only frame of a binary or text message
+        opcode = first_byte(form)
         serializer = self._serializer
         start, end = 0, len(data)
         while end - start >= 8 and data[start] == opcode and data[start + 1] >= 0x80:
@@ -104,7 +104,7 @@ class WampWebSocketServerProtocol(stock.WampWebSocketServerProtocol):
         if form is None or payload is None or 0 < self.maxMessagePayloadSize < len(payload):
             super().send(msg)
             return
-        self.transport.write(frame(payload, 0x82 if form.is_binary else 0x81))
+        self.transport.write(frame(payload, first_byte(form)))
         count_sent(self._serializer, len(payload))
 
 
@@ -126,6 +126,11 @@ def unmasked(payload: bytes, mask: bytes) -> bytes:
     size = len(payload)
     key = (mask * (size // 4 + 1))[:size]
     return (int.from_bytes(payload, "little") ^ int.from_bytes(key, "little")).to_bytes(size, "little")
+
+
+def first_byte(form: Format) -> int:
+    """Return what the only frame of a message in this format begins with (RFC 6455, 5.2): that of a binary or of a text message."""
+    return 0x82 if form.is_binary else 0x81
 
 
 def frame(payload: bytes, first: int) -> bytes:

@@ -11,7 +11,6 @@ from typing import Any, Final
 from autobahn.wamp import register
 from crossbar.worker.router import RouterController
 from twisted.internet.defer import inlineCallbacks
-from twisted.internet.error import CannotListenError
 from txaio import get_global_log_level
 
 from deltamesh_router import insight, rawsocket, websocket
@@ -56,7 +55,7 @@ class RouterWorker(RouterController):
             self._source = Source.inherited()
             self.settings.replace(self._source.read())
             insight.start(self, self.settings)
-        except (SettingsError, CannotListenError) as error:
+        except SettingsError as error:
             self.log.error("{error}", error=error)
             self.disconnect()  # which ends this process; the first one finds that it did not start
             return

@@ -8,17 +8,6 @@ from autobahn.wamp import message as wamp
 from deltamesh_router.settings import CallRule
 from tests.router.recorded_realm import WORK, RecordedClient, RecordedRealm, numbers, worker
 
-
-@pytest.fixture
-def realm() -> RecordedRealm:
-    return RecordedRealm()
-
-
-@pytest.fixture
-def caller(realm: RecordedRealm) -> RecordedClient:
-    return realm.join()
-
-
 # -- one call
 
 

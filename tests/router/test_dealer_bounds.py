@@ -13,16 +13,6 @@ from tests.router.recorded_realm import WORK, Closed, RecordedClient, RecordedRe
 INVALID = "wamp.error.invalid_argument"
 
 
-@pytest.fixture
-def realm() -> RecordedRealm:
-    return RecordedRealm()
-
-
-@pytest.fixture
-def caller(realm: RecordedRealm) -> RecordedClient:
-    return realm.join()
-
-
 # -- bounds and faults
 
 

@@ -13,16 +13,6 @@ from deltamesh_router.settings import CallRule
 from tests.router.recorded_realm import CANCELED, WORK, RecordedClient, RecordedRealm
 
 
-@pytest.fixture
-def realm() -> RecordedRealm:
-    return RecordedRealm()
-
-
-@pytest.fixture
-def caller(realm: RecordedRealm) -> RecordedClient:
-    return realm.join()
-
-
 class Service:
     """The realm's own session, which publishes the meta events."""
 

@@ -10,16 +10,6 @@ from tests.router.recorded_realm import CANCELED, WORK, RecordedClient, Recorded
 TIMEOUT = "wamp.error.timeout"
 
 
-@pytest.fixture
-def realm() -> RecordedRealm:
-    return RecordedRealm()
-
-
-@pytest.fixture
-def caller(realm: RecordedRealm) -> RecordedClient:
-    return realm.join()
-
-
 # -- cancel
 
 

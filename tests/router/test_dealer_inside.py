@@ -18,17 +18,6 @@ from deltamesh_router.refusal import Refusal
 from deltamesh_router.settings import CallRule, Limits
 from tests.router.recorded_realm import WORK, RecordedClient, RecordedRealm
 
-
-@pytest.fixture
-def realm() -> RecordedRealm:
-    return RecordedRealm()
-
-
-@pytest.fixture
-def caller(realm: RecordedRealm) -> RecordedClient:
-    return realm.join()
-
-
 # -- procedures of the router
 
 

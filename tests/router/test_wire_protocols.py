@@ -23,7 +23,7 @@ from twisted.internet.testing import StringTransport
 
 from deltamesh_router import plain, rawsocket, websocket
 from deltamesh_router.formats import CBOR, JSON
-from deltamesh_router.websocket import frame, unmasked
+from deltamesh_router.websocket import unmasked
 
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -299,20 +299,6 @@ def test_masking_twice_is_nothing(size: int) -> None:
     assert unmasked(payload, b"\0\0\0\0") == payload
     assert unmasked(payload, b"\1\2\3\4")[:5] == bytes(each ^ mask for each, mask in zip(payload, b"\1\2\3\4\1", strict=False))
     assert unmasked(unmasked(payload, b"\xff\2\3\4"), b"\xff\2\3\4") == payload
-
-
-@pytest.mark.parametrize(
-    ("size", "head"),
-    [
-        (0, b"\x82\x00"),
-        (125, b"\x82\x7d"),
-        (126, b"\x82\x7e\x00\x7e"),
-        (65_535, b"\x82\x7e\xff\xff"),
-        (65_536, b"\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00"),
-    ],
-)
-def test_a_frame_says_how_long_it_is_in_the_form_for_its_size(size: int, head: bytes) -> None:
-    assert frame(bytes(size), 0x82) == head + bytes(size)
 
 
 @pytest.mark.parametrize(
