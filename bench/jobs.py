@@ -24,7 +24,7 @@ from tests.wire_connection import CALL, RESULT, YIELD, WireConnection
 NUM_WORKERS: Final = 4
 JOB: Final = 0.02
 """How long a job takes [s]."""
-OVERSLEEP: Final = 0.00025
+OVERSLEEP: Final = 0.00015
 """How much longer than asked for a process may sleep [s]; the end of a job is waited for awake."""
 PROCEDURE: Final = f"{SERVICE}.job"
 PAYLOAD: Final = json.dumps({"items": [{"sku": f"sku-{number:04d}", "qty": number, "note": "n" * 20} for number in range(15)]})

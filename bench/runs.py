@@ -64,13 +64,13 @@ def in_turn(times: int, *measurements: Callable[[], list[Row]]) -> list[Row]:
     """
     Run measurements of one row each in turn, so often, and return the median of each: what disturbs the machine disturbs all.
 
-    The median of rows is taken of each number in them.
+    The median of rows is taken of each number in them. The rows themselves, by turn, are in its member `turns`.
     """
     found: list[list[Row]] = [[] for _ in measurements]
     for _ in range(times):
         for measurement, rows in zip(measurements, found, strict=True):
             rows.extend(measurement())
-    return [median(rows) for rows in found]
+    return [{**median(rows), "turns": rows} for rows in found]
 
 
 def median(rows: Sequence[Row]) -> Row:

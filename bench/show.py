@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import statistics
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -70,10 +71,22 @@ def compared(
     our, their = figure(mine, *path), figure(theirs, *path)
     if not our or not their:
         return Line(item, False, why(mine, theirs))
-    times = their / our if less_is_better else our / their
+    times = _ratio(mine, theirs, *path)
+    times = 1 / times if less_is_better else times
     asked = "" if at_least is None else f", at least {at_least:g} asked for"
     said = f"{number(our)} {unit}; {anchor} {number(their)} {unit}: {times:.3g} times better{asked}"
     return Line(item, at_least is None or times >= at_least, said)
+
+
+def _ratio(mine: Row, theirs: Row, *path: str) -> float:
+    """
+    Return how often the anchor's figure goes into ours: the median over the turns, if both were measured in turn.
+
+    A machine whose speed changes for seconds does so for both sides of a turn, but not for their medians over all turns.
+    """
+    turns = zip(mine.get("turns", [mine]), theirs.get("turns", [theirs]), strict=True)
+    found = [(figure(our, *path), figure(their, *path)) for our, their in turns]
+    return statistics.median([our / their for our, their in found if our and their])
 
 
 def why(*rows: Row) -> str:
