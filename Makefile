@@ -1,9 +1,9 @@
-# make run · test · check · bench · show-spine · show-router: each sets up what it needs, once, and then does it.
+# make run · test · check · bench · show-spine · show-router · show-reliability: each sets up what it needs, once, and then does it.
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SUFFIXES:
-.PHONY: help run test test-python test-web check bench show-spine show-router clean chromium
+.PHONY: help run test test-python test-web check bench show-spine show-router show-reliability clean chromium postgresql
 
 # What the verbs do; set these on the command line to do something else, as in `make run FOLLOWERS=4`.
 APPS        ?= examples.departures:app examples.hackernews:app
@@ -14,6 +14,7 @@ PYTEST_ARGS ?=
 BENCH       ?= $(BIN)/python -m bench
 SPINE       ?= $(BIN)/python -m bench.spine
 ROUTER      ?= $(BIN)/python -m bench.show_router
+RELIABILITY ?= $(BIN)/python -m bench.show_reliability
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -29,6 +30,7 @@ help:
 	@echo 'make bench       measure'
 	@echo 'make show-spine  show the whole path, from a write to the browser'
 	@echo 'make show-router show what the router promises, beside plain Crossbar.io and NATS'
+	@echo 'make show-reliability show that nothing is lost, whatever dies'
 	@echo 'make clean       remove what these have installed'
 
 run: $(DONE)/package $(DONE)/examples $(WEB)
@@ -36,7 +38,7 @@ run: $(DONE)/package $(DONE)/examples $(WEB)
 
 test: test-python test-web
 
-test-python: $(DONE)/test $(DONE)/examples $(WEB) chromium
+test-python: $(DONE)/test $(DONE)/examples $(WEB) chromium postgresql
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 # The tests are named: given a folder, releases of Node differ in what they do.
@@ -55,6 +57,9 @@ show-spine: $(DONE)/test $(DONE)/examples $(WEB) chromium
 
 show-router: $(DONE)/test $(WEB)
 	$(ROUTER)
+
+show-reliability: $(DONE)/test $(DONE)/examples postgresql
+	$(RELIABILITY)
 
 clean:
 	rm -rf $(VENV) web/node_modules bench/anchors/*/node_modules bench/anchors/nats/bin
@@ -116,4 +121,15 @@ chromium:
 	    { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends chromium; } >/dev/null; \
 	else \
 	    echo 'Chromium is needed for the tests in a browser: install chromium or google-chrome with the package manager'; exit 1; \
+	fi
+
+# Journals are tested in a PostgreSQL that the tests start by themselves; without one installed, they skip that. Only root on a Debian gets it by itself.
+postgresql:
+	@for programs in /usr/lib/postgresql/*/bin; do test -x "$$programs/initdb" && exit 0; done; \
+	command -v initdb >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo '== PostgreSQL'; \
+	    { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends postgresql; } >/dev/null; \
+	else \
+	    echo 'PostgreSQL is not installed: what needs it will be skipped'; \
 	fi

@@ -120,6 +120,12 @@ class Servers:
                 raise RuntimeError(f"{name} did not start: {self._log(name).read_text()[-2000:]}")
             time.sleep(0.05)
 
+    def kill(self, name: str) -> None:
+        """End a program at once, with SIGKILL."""
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait()
+
     def pids(self) -> list[int]:
         """Return all processes, and their children: a router has workers."""
         found = [process.pid for process in self._processes.values()]

@@ -26,7 +26,10 @@ EXAMPLES: list[DeltameshError] = [
     errors.TooLarge("result", 10, 5, "ask for less"),
     errors.NotCaughtUp(["e", 2], ["e", 1]),
     errors.TooManyInstances(5),
-    errors.Leaving(),
+    errors.Fenced(),
+    errors.JournalFull("disk is full " * 50),
+    errors.JournalUnavailable("connection refused " * 50),
+    errors.JournalDamaged("revision 7", "its digest differs"),
     errors.GraphBroken("KeyError"),
     errors.NotTaken("deltamesh.error.queue_full", "7 calls wait already", retry=True, waiting=7),
 ]
@@ -54,7 +57,8 @@ def test_an_error_arrives_as_it_was_sent(error: DeltameshError) -> None:
 def test_what_can_be_tried_again() -> None:
     can = {each.uri.removeprefix(PREFIX) for each in EXAMPLES if each.retry}
 
-    assert can == {"com.example.error.busy", "not_caught_up", "too_many_instances", "leaving", "queue_full"}
+    ours = {"not_caught_up", "too_many_instances", "fenced", "journal_full", "journal_unavailable"}
+    assert can == {"com.example.error.busy", "queue_full", *ours}
 
 
 @pytest.mark.parametrize("uri", ["wamp.error.no_such_procedure", "wamp.error.canceled", "crossbar.error.max_concurrency_reached"])
@@ -64,9 +68,9 @@ def test_errors_of_the_router_that_pass(uri: str) -> None:
 
 
 def test_a_call_that_no_callee_has_is_told_from_one_that_a_callee_may_have_done() -> None:
-    kinds = {name: type(from_wire(f"{PREFIX}{name}", ["why"], {"retry": True})) for name in ("queue_full", "no_callee", "leaving")}
+    kinds = {name: type(from_wire(f"{PREFIX}{name}", ["why"], {"retry": True})) for name in ("queue_full", "no_callee", "not_caught_up")}
 
-    assert kinds == {"queue_full": errors.NotTaken, "no_callee": errors.NotTaken, "leaving": errors.RemoteError}
+    assert kinds == {"queue_full": errors.NotTaken, "no_callee": errors.NotTaken, "not_caught_up": errors.RemoteError}
     assert type(from_wire("wamp.error.canceled", [], {})) is errors.RemoteError
 
 

@@ -14,7 +14,10 @@ DeltameshError
 ├── TooLarge                 a limit on a size or count
 ├── NotCaughtUp              (retry) at_least was not reached in time
 ├── TooManyInstances         (retry)
-├── Leaving                  (retry) this follower is draining
+├── Fenced                   (retry) another leader has taken over
+├── JournalFull              (retry) there is no space to keep a write
+├── JournalUnavailable       (retry) where writes are kept is out of reach
+├── JournalDamaged           what is kept is not what was written
 ├── GraphBroken              a fault in the engine itself: start again from the inputs
 ├── ConfigurationError       a definition or setting is wrong: what, where, and what to do
 └── RemoteError              the peer answered an error that is none of the above
@@ -160,14 +163,43 @@ class TooManyInstances(DeltameshError):
         super().__init__(f"this follower holds its maximum of {limit} instances: start another one", limit=limit)
 
 
-class Leaving(DeltameshError):
-    """This follower is draining: ask again, another one answers."""
+class Fenced(DeltameshError):
+    """Another leader has taken the journal: this one can commit nothing more. Nothing of the write is kept."""
 
-    uri = PREFIX + "leaving"
+    uri = PREFIX + "fenced"
     retry = True
 
     def __init__(self) -> None:
-        super().__init__("this follower is leaving: call again, another one answers")
+        super().__init__("another leader has taken over: call again, it answers")
+
+
+class JournalFull(DeltameshError):
+    """There is no space to keep the write. Nothing of it is kept, and what was written before can be read."""
+
+    uri = PREFIX + "journal_full"
+    retry = True
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"there is no space to keep writes, so none are taken: {reason:.200}", reason=reason[:200])
+
+
+class JournalUnavailable(DeltameshError):
+    """The place where writes are kept is out of reach. With its idempotency key a write is done once, whatever became of this one."""
+
+    uri = PREFIX + "journal_unavailable"
+    retry = True
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the journal is out of reach: {reason:.200}", reason=reason[:200])
+
+
+class JournalDamaged(DeltameshError):
+    """What a journal holds is not what was written. The message names the first row or revision; a backup has to be imported."""
+
+    uri = PREFIX + "journal_damaged"
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"the journal is damaged at {where:.120}: {reason:.120}", where=where[:120], reason=reason[:120])
 
 
 class GraphBroken(DeltameshError):
