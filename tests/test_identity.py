@@ -147,5 +147,5 @@ def test_who_is_refused_comes_back_less_and_less_often() -> None:
     assert pauses[0] < 0.5
     assert pauses[10] > 5
     assert MAX_PAUSE <= pauses[-1] < MAX_PAUSE + 0.5
-    connection.begun(SimpleNamespace(), SimpleNamespace(realm="realm1", session=1))
+    connection.begun(SimpleNamespace(num_received=0, is_attached=lambda: False), SimpleNamespace(realm="realm1", session=1))
     assert connection._pause(1) < 0.5

@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from deltamesh.errors import DeltameshError, InvalidParameters, RemoteError
+from deltamesh.heartbeat import TOLERANCE, Heartbeat
 from deltamesh.identity import NOBODY, Identity
 from deltamesh.session import Session
 from deltamesh.stream import Delta
@@ -82,6 +83,11 @@ class Connection:
         """What the session is subscribed to; None while there is none."""
         self.problem: str | None = None
         """Why there is no session, as far as is known."""
+        self.num_joined = 0
+        """Sessions that there were."""
+        self.tolerance = TOLERANCE
+        """How long this process, or the router, may be silent before the other one gives the connection up; set it before `start` [s]."""
+        self._heartbeat: Heartbeat | None = None
         self._setups: list[Setup] = []
         self._lost: list[Callable[[], None]] = []
         self._waiting: list[Deferred[None]] = []
@@ -184,6 +190,8 @@ class Connection:
                 except TypeError as error:
                     raise InvalidParameters(uri, str(error)) from error
                 return await procedure(details, *args, **kwargs)
+            except CancelledError:  # an INTERRUPT: the caller does not wait any longer
+                raise WampError("wamp.error.canceled", "the caller has cancelled the call") from None
             except DeltameshError as error:
                 if self.session is not session:
                     return None  # nobody is there any more to be told
@@ -257,8 +265,8 @@ class Connection:
         self.publish(topic, *delta.to_wire(), options=None if eligible is None else PublishOptions(eligible=eligible))
 
     def leave(self, session: Any) -> None:
-        """End `session`, if it is the present one; another one follows."""
-        if self.session is session:
+        """End `session`, if it is the present one; another one follows. None, which is what a session is that was lost, has ended."""
+        if session is not None and self.session is session:
             session.disconnect()
 
     # What the session tells its owner
@@ -268,9 +276,12 @@ class Connection:
         self.session = session
         self.topics = Topics(session)
         self.problem = None
+        self.num_joined += 1
         self._is_paced = True
         self._num_attempts = 0
         self.log.debug("joined {realm} as session {session}", realm=details.realm, session=details.session)
+        self._heartbeat = Heartbeat(session, self.tolerance, self.reactor)
+        self._heartbeat.start()
         ensureDeferred(self._set_up(session)).addErrback(self._not_set_up, session)
 
     async def _set_up(self, session: Any) -> None:
@@ -306,6 +317,8 @@ class Connection:
             self.problem = f"{details.reason}: {details.message or ''}"
             self.log.warn("the router closed the session: {problem}", problem=self.problem)
         if self.session is session:
+            if self._heartbeat is not None:
+                self._heartbeat.stop()
             self.session = self.topics = None
             self._is_set_up = False
             for callback in list(self._lost):

@@ -43,6 +43,26 @@ class Mirroring:
         self._taking_in: DelayedCall | None = None
         self._live: list[Deferred[None]] = []
         self._latest = 0  # number of the last ask
+        self._heard = self._now()  # when something last came from the leader
+
+    @property
+    def is_live(self) -> bool:
+        """Whether nothing is missing, as far as is known."""
+        return self._subscriber.state is State.LIVE
+
+    @property
+    def lag(self) -> int:
+        """How many revisions have arrived that the mirror has not taken in."""
+        arrived, here = self._subscriber.position, self._instances.position
+        return arrived.revision - here.revision if arrived is not None and here is not None and arrived.epoch == here.epoch else 0
+
+    @property
+    def silence(self) -> float:
+        """How long nothing has come from the leader, who speaks each second [s]."""
+        return self._now() - self._heard
+
+    def _now(self) -> float:
+        return float(self._connection.reactor.seconds())
 
     async def begin(self) -> None:
         """Subscribe, ask, and return when the mirror is current."""
@@ -60,6 +80,7 @@ class Mirroring:
             each.errback(RemoteError("wamp.error.unavailable", "the connection was lost while waiting for the leader", retry=True))
 
     def _event(self, *arguments: Any) -> None:
+        self._heard = self._now()
         try:
             delta = Delta.from_wire(*arguments)
         except MalformedMessage as error:
@@ -77,7 +98,7 @@ class Mirroring:
             elif isinstance(output, Apply):
                 self._arrived.append(output)
                 if self._taking_in is None:
-                    self._taking_in = self._connection.reactor.callLater(0, self._take_in)
+                    self._taking_in = self._connection.reactor.callLater(0, self.take_in)
             else:
                 self._arrived.clear()  # older than the whole content
                 self._replace(output)
@@ -86,9 +107,12 @@ class Mirroring:
             for each in waiting:
                 each.callback(None)
 
-    def _take_in(self) -> None:
-        """Bring the mirror to the last delta that has arrived."""
-        self._taking_in = None
+    def take_in(self) -> None:
+        """Bring the mirror to the last delta that has arrived, now: before somebody is answered who may know what is in it."""
+        if self._taking_in is not None:
+            taking_in, self._taking_in = self._taking_in, None
+            if taking_in.active():
+                taking_in.cancel()
         arrived, self._arrived = self._arrived, []
         if arrived:
             try:
@@ -126,6 +150,7 @@ class Mirroring:
             if ask.number == self._latest:
                 self._do(self._subscriber.ask())
             return
+        self._heard = self._now()
         self._do(self._subscriber.answer(ask.number, self._uris.shared, answer))
 
     def _sleep(self) -> Deferred[None]:
@@ -136,4 +161,3 @@ class Mirroring:
         session = self._connection.session
         if session is not None:
             session.disconnect()
-

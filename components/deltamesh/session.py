@@ -33,6 +33,16 @@ class Session(ApplicationSession):
         self._realm_wanted = realm
         self._credentials = credentials
 
+    @property
+    def num_received(self) -> int:
+        """How often bytes have come over its connection. It changes with everything that the router sends."""
+        return self._transport.num_received if self._transport is not None else 0
+
+    def abort(self) -> None:
+        """Cut its connection now, without a word: nobody is there to answer."""
+        if self._transport is not None:
+            self._transport.transport.abortConnection()
+
     def onConnect(self) -> None:
         transport = self._transport.transport
         if hasattr(transport, "setTcpNoDelay"):

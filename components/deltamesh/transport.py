@@ -63,21 +63,27 @@ def transport(
     return endpoint, factory
 
 
-class _TellsLoss(Protocol):
-    """Tells its factory how it ended."""
+class _Watched(Protocol):
+    """Counts what comes, and tells its factory how it ended."""
 
     factory: Any
+    num_received = 0
+    """How often bytes have come."""
+
+    def dataReceived(self, data: bytes) -> None:
+        self.num_received += 1
+        super().dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.factory.lost(reason)
         super().connectionLost(reason)
 
 
-class _WebSocket(_TellsLoss, WampWebSocketClientProtocol):
+class _WebSocket(_Watched, WampWebSocketClientProtocol):
     """A connection by WebSocket."""
 
 
-class _RawSocket(_TellsLoss, WampRawSocketClientProtocol):
+class _RawSocket(_Watched, WampRawSocketClientProtocol):
     """A connection by RawSocket."""
 
 

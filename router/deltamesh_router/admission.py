@@ -158,10 +158,17 @@ class Arrival(MaxConnectionsFactory.protocol):
     def __init__(self, door: Door, *args: Any) -> None:
         super().__init__(*args)
         self.door = door
+        self.num_received = 0
+        """How often bytes have come."""
 
     def connectionMade(self) -> None:
         """It begins, before anything was heard."""
         self.door.receive(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes have come."""
+        self.num_received += 1
+        self.wrappedProtocol.dataReceived(data)
 
     def connectionLost(self, reason: Any) -> None:
         """It has gone."""

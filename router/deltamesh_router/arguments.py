@@ -23,3 +23,17 @@ def session_number(call: Call, hint: str) -> int:
         raise Refusal(ApplicationError.INVALID_ARGUMENT, f"{call.procedure} takes one argument: the number of a session, {hint}", False)
     number: int = args[0]
     return number
+
+
+def duration(call: Call, least: float, most: float, hint: str) -> float:
+    """
+    Return the only argument of a call, which is a duration of `least` to `most` [s]; `hint` tells what it is for.
+
+    Raises:
+        Refusal: there is another argument, or it is no such duration.
+    """
+    args: list[Any] = list(call.args or ())
+    if len(args) != 1 or type(args[0]) not in (int, float) or not least <= args[0] <= most or call.kwargs:
+        text = f"{call.procedure} takes one argument: the seconds {hint}, {least:g} to {most:g}"
+        raise Refusal(ApplicationError.INVALID_ARGUMENT, text, False)
+    return float(args[0])

@@ -48,6 +48,7 @@ OF_REALMS: Final = (
     Metric("deltamesh_router_sessions_refused_total", "counter", "Sessions that were one too many.", "sessions_refused"),
     Metric("deltamesh_router_pending_bytes", "gauge", "Bytes that wait for readers.", "pending_bytes"),
     Metric("deltamesh_router_slow_readers_closed_total", "counter", "Sessions closed as too much waited.", "slow_readers_closed"),
+    Metric("deltamesh_router_silent_sessions_closed_total", "counter", "Sessions closed as nothing came.", "silent_sessions_closed"),
 )
 """Label: realm."""
 

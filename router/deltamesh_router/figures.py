@@ -62,6 +62,7 @@ class Figures(TypedDict):
     sessions_refused: int
     pending_bytes: int
     slow_readers_closed: int
+    silent_sessions_closed: int
 
 
 def metrics(router: Any) -> Callable[[Any, Call], dict[str, Any]]:
@@ -85,6 +86,7 @@ def realm_figures(router: Any) -> Figures:
         "sessions_refused": admission.num_refused[router.realm],
         "pending_bytes": outbound.pending(router.realm),
         "slow_readers_closed": outbound.num_closed[router.realm],
+        "silent_sessions_closed": router.heartbeats.num_closed[router.realm],
     }
 
 

@@ -10,10 +10,11 @@ from autobahn.wamp.message import Subscribe
 from crossbar.router import router as stock
 from twisted.internet.defer import Deferred, succeed
 
-from deltamesh_router import figures, pacing, plain, publishing
+from deltamesh_router import figures, heartbeat, pacing, plain, publishing
 from deltamesh_router.admission import Admission
 from deltamesh_router.broker import Broker
 from deltamesh_router.dealer import Dealer
+from deltamesh_router.heartbeat import Heartbeats
 from deltamesh_router.outbound import Outbound
 from deltamesh_router.settings import LiveSettings
 
@@ -42,11 +43,13 @@ class Router(stock.Router):
         self.settings: LiveSettings = getattr(worker, "settings", None) or LiveSettings()
         self.outbound: Outbound = getattr(worker, "outbound", None) or Outbound(self.settings, factory._reactor)
         self.admission: Admission = getattr(worker, "admission", None) or Admission(self.settings, self.outbound, factory._reactor)
+        self.heartbeats: Heartbeats = getattr(worker, "heartbeats", None) or Heartbeats(factory._reactor)
         self._lagging = self.outbound.lagging
         super().__init__(factory, *args, **kwargs)
         self._dealer.procedures[publishing.PROCEDURE] = publishing.publish_many(self._broker)
         self._dealer.procedures[figures.PROCEDURE] = figures.metrics(self)
         self._dealer.procedures[pacing.PROCEDURE] = pacing.caught_up(self)
+        self._dealer.procedures[heartbeat.PROCEDURE] = heartbeat.heartbeat(self)
 
     def attach(self, session: Any) -> Any:
         """Let `session` take part."""
@@ -57,6 +60,7 @@ class Router(stock.Router):
     def _detach(self, session: Any) -> Any:
         detached = super()._detach(session)
         self.admission.not_joined(session)
+        self.heartbeats.forget(session)
         return detached
 
     def authorize(self, session: Any, uri: str, action: str, options: dict[str, Any]) -> Deferred[dict[str, Any]]:

@@ -17,6 +17,7 @@ from deltamesh_router import insight, rawsocket, websocket
 from deltamesh_router.admission import Admission, Session
 from deltamesh_router.connection import send_once
 from deltamesh_router.debugtext import drop_debug_text
+from deltamesh_router.heartbeat import Heartbeats
 from deltamesh_router.messages import guard_messages
 from deltamesh_router.outbound import Outbound
 from deltamesh_router.replacement import replace
@@ -38,6 +39,7 @@ class RouterWorker(RouterController):
         self.settings = LiveSettings()
         self.outbound = Outbound(self.settings, self._reactor)
         self.admission = Admission(self.settings, self.outbound, self._reactor)
+        self.heartbeats = Heartbeats(self._reactor)
         self._router_session_factory.session = Session
         self.is_complete = False
         """Whether all that the node configuration says has been started; `insight` tells it."""

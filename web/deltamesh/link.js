@@ -7,22 +7,27 @@
 
 import { pause, waitBefore } from "./backoff.js";
 import { MeshError, lost, timeout } from "./errors.js";
+import { Pulse } from "./pulse.js";
 import { Topics } from "./topics.js";
 
 /** How long one call may take before it counts as lost. [ms] */
 const ANSWER_LIMIT = 30_000;
-/** How long the router may take to answer anything at all before the session counts as dead. [ms] */
-const PROOF_LIMIT = 5_000;
+/** Tries after which the waits between them grow no longer: a leader that takes over is found within a second. */
+const LAST_WAIT = 2;
 
 /** One session of a link: what is asked of it fails when it is over. */
 export class Joined {
   /** @type {(error: Error) => void} */
   #reject = () => undefined;
+  #pulse = new Pulse(
+    () => this.#alive(),
+    () => this.#die(),
+  );
 
   /** @param {Session} session */
   constructor(session) {
     this.session = session;
-    this.topics = new Topics(session);
+    this.topics = new Topics(session, () => this.#pulse.beat());
     /** Rejects when the session is over. @type {Promise<never>} */
     this.over = new Promise((_, reject) => {
       this.#reject = reject;
@@ -31,22 +36,23 @@ export class Joined {
     session.ended.then((reason) => this.end(lost(reason)));
   }
 
-  /**
-   * See whether the session is dead, which a network does not always tell. Whatever the router answers, even a refusal, shows
-   * that it lives.
-   */
-  async #doubt() {
-    const alive = this.session.call("deltamesh.web.alive", [], {}).then(
-      () => true,
-      (error) => error.uri !== "deltamesh.web.lost",
-    );
-    if (await Promise.race([alive, pause(PROOF_LIMIT).then(() => false)])) return;
+  /** Resolves when the router has answered, which it does to everybody: a role that may not call this is told so. */
+  async #alive() {
+    try {
+      await this.session.call("deltamesh.web.alive", [], {});
+    } catch (error) {
+      if (/** @type {MeshError} */ (error).uri === "deltamesh.web.lost") throw error;
+    }
+  }
+
+  #die() {
     this.end(lost("the router does not answer"));
     this.session.close();
   }
 
   /** @param {Error} error */
   end(error) {
+    this.#pulse.stop();
     this.#reject(error);
   }
 
@@ -65,11 +71,12 @@ export class Joined {
     const late = new Promise((_, reject) => {
       timer = setTimeout(() => reject(timeout(uri, ANSWER_LIMIT)), ANSWER_LIMIT);
     });
+    const heard = () => this.#pulse.beat();
+    const part = onpart && ((/** @type {any} */ value) => (heard(), onpart(value)));
+    const answer = this.session.call(uri, args, kwargs, part);
+    answer.then(heard, () => undefined);
     try {
-      return await Promise.race([this.session.call(uri, args, kwargs, onpart), this.over, late]);
-    } catch (error) {
-      if (/** @type {MeshError} */ (error).uri === "deltamesh.web.timeout") this.#doubt();
-      throw error;
+      return await Promise.race([answer, this.over, late]);
     } finally {
       clearTimeout(timer);
     }
@@ -169,7 +176,7 @@ export class Link {
         reason = /** @type {Error} */ (error);
         if (!(error instanceof MeshError) || !error.retry) throw error;
       }
-      await pause(waitBefore(tries), ending);
+      await pause(waitBefore(Math.min(tries, LAST_WAIT)), ending);
     }
     throw reason;
   }

@@ -11,12 +11,14 @@
 /** What a session is subscribed to. */
 export class Topics {
   #session;
+  #heard;
   /** @type {Map<string, {handlers: Set<Handler>, subscription: Promise<any>}>} */
   #topics = new Map();
 
-  /** @param {Session} session */
-  constructor(session) {
+  /** @param {Session} session @param {() => void} [heard] called with each event */
+  constructor(session, heard = () => undefined) {
     this.#session = session;
+    this.#heard = heard;
   }
 
   /** How many topics are subscribed. */
@@ -36,7 +38,10 @@ export class Topics {
     const anew = topic === undefined;
     if (topic === undefined) {
       const handlers = new Set([handler]);
-      const subscription = this.#session.subscribe(uri, (args) => handlers.forEach((each) => each(args)));
+      const subscription = this.#session.subscribe(uri, (args) => {
+        this.#heard();
+        handlers.forEach((each) => each(args));
+      });
       topic = { handlers, subscription };
       this.#topics.set(uri, topic);
     }
