@@ -2,12 +2,13 @@
 What the feeders of the examples share: a connection that lasts, and writes that arrive in order.
 
 One write is under way at a time. So a leader that is busy slows its feeder down, and a write that is repeated because nobody
-answered it can never overtake a later one. Values are written whole, so repeating one does no harm.
+answered it can never overtake a later one. It is repeated under its idempotency key, so it is done once.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Final, TypeVar
@@ -44,14 +45,15 @@ class Feed:
 
     async def write(self, changes: Mapping[str, Any]) -> bool:
         """
-        Write `{input: [(key, [value, …]), …], …}` as one transaction, however long that takes.
+        Write `{input: [(key, [value, …]), …], …}` as one transaction, once, however long that takes.
 
         Returns whether the leader has forgotten what was written before.
 
         Raises:
             DeltameshError: the leader refuses, and would do so again.
         """
-        done = await self.patiently(lambda: self.mesh.write(changes))
+        key = secrets.token_hex(16)
+        done = await self.patiently(lambda: self.mesh.write(changes, idempotency_key=key))
         before, self.position = self.position, done.position
         return before is not None and before.epoch != done.position.epoch
 

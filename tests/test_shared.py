@@ -41,6 +41,18 @@ def test_transactions_that_arrive_together_leave_as_one_delta() -> None:
     assert delta.entries == '[[["total",null],[2]],[["votes","ann"],[]],[["votes","bob"],[2]]]'
     assert shared.flush() is None
     assert shared.position == Position("epoch", 9)
+    assert shared.resume(Position("epoch", 8), 1000) is not None  # where it has stood as well
+
+
+def test_what_comes_after_the_seal_is_in_the_delta() -> None:
+    shared = SharedGraph(declared(), START)
+    shared.commit({"votes": [("ann", [1])]})
+    shared.seal()
+    shared.commit({"votes": [("bob", [2])]})
+    delta = shared.flush()
+
+    assert delta is not None
+    assert delta.entries == '[[["total",null],[3]],[["votes","ann"],[1]],[["votes","bob"],[2]]]'
 
 
 def test_a_transaction_that_changes_nothing_shared_still_is_a_revision() -> None:
@@ -65,7 +77,7 @@ def test_a_refused_transaction_leaves_no_trace() -> None:
 
     assert shared.flush() is None
     assert shared.position.revision == 8
-    assert join(shared.snapshot(None, 1000).texts) == '[[["votes","ann"],[1]],[["total",null],[1]]]'
+    assert join(shared.snapshot(1000).texts) == '[[["votes","ann"],[1]],[["total",null],[1]]]'
 
 
 def test_a_snapshot_or_a_difference_leads_to_the_present() -> None:
@@ -76,20 +88,21 @@ def test_a_snapshot_or_a_difference_leads_to_the_present() -> None:
         shared.commit({"votes": [(number % 7, [number] if number % 5 else [])]})
         shared.flush()
         positions.append(shared.position)
-    whole = shared.snapshot(None, 1_000_000)
+    whole = shared.snapshot(1_000_000)
     mirror.replace(join(whole.texts))
 
     assert (whole.position, whole.since) == (shared.position, None)
     for size in (1, 40, 1_000_000):
-        late.replace(join(shared.snapshot(None, size).texts))
+        late.replace(join(shared.snapshot(size).texts))
         assert late.entries() == mirror.entries()
         for position in positions:
-            resumed = shared.snapshot(position, size)
+            resumed = shared.resume(position, size)
+            assert resumed is not None
             assert (resumed.position, resumed.since) == (shared.position, position.revision)
             late.apply(join(resumed.texts))
             assert late.entries() == mirror.entries()
     for unknown in (Position("other", 10), Position("epoch", 3), Position("epoch", 1000)):
-        assert shared.snapshot(unknown, 100).since is None
+        assert shared.resume(unknown, 100) is None
 
 
 def test_a_large_difference_comes_in_parts() -> None:
@@ -97,7 +110,9 @@ def test_a_large_difference_comes_in_parts() -> None:
     shared.commit({"votes": [(number, [number]) for number in range(100)]})
     shared.flush()
 
-    texts = list(shared.snapshot(START, 50).texts)
+    resumed = shared.resume(START, 50)
+    assert resumed is not None
+    texts = list(resumed.texts)
 
     assert len(texts) > 20
     assert max(map(len, texts)) <= 60
@@ -107,7 +122,7 @@ def test_a_snapshot_is_of_one_moment() -> None:
     shared = SharedGraph(declared(), START)
     shared.commit({"votes": [(number, [1]) for number in range(10)]})
     shared.flush()
-    snapshot = shared.snapshot(None, 20)
+    snapshot = shared.snapshot(20)
     first = next(snapshot.texts)
 
     shared.commit({"votes": [(number, [2]) for number in range(10)]})
@@ -123,7 +138,49 @@ def test_what_a_journal_kept_is_there_before_anything_is_published() -> None:
 
     assert shared.flush() is None
     assert shared.position == START
-    assert join(shared.snapshot(None, 1000).texts) == '[[["votes","ann"],[3]],[["total",null],[3]]]'
+    assert join(shared.snapshot(1000).texts) == '[[["votes","ann"],[3]],[["total",null],[3]]]'
+
+
+def test_what_was_committed_is_seen_by_nobody_else_until_it_is_flushed() -> None:
+    shared = SharedGraph(declared(), START)
+
+    shared.commit({"votes": [("ann", [3])]})
+
+    assert (shared.position, shared.revision) == (START, 8)
+    assert shared.announce().to == 7
+    assert shared.resume(START, 1000).texts.__next__() == "[]"  # type: ignore[union-attr]
+
+
+def test_what_is_taken_back_never_was() -> None:
+    shared = SharedGraph(declared(), START)
+    shared.commit({"votes": [("ann", [1]), ("bob", [1])]})
+    shared.flush()
+    before = join(shared.snapshot(1000).texts)
+    shared.commit({"votes": [("ann", [2]), ("cy", [5])]})
+    shared.commit({"votes": [("ann", [3]), ("bob", [])]})
+
+    shared.undo()
+
+    assert shared.flush() is None
+    assert (shared.position, shared.revision) == (Position("epoch", 8), 8)
+    assert join(shared.snapshot(1000).texts) == before
+    assert shared.graph.audit() == []
+    assert shared.commit({"votes": [("ann", [1])]}).revision == 9
+
+
+def test_others_transactions_keep_their_revisions_and_can_be_resumed_from() -> None:
+    shared = SharedGraph(declared("reject"), START)
+
+    assert shared.apply({"votes": [("ann", [1])]}, 8) == []
+    assert [each.key for each in shared.apply({"votes": [("bob", ["bad"])], "gone": [(1, [1])]}, 9)] == ["bob"]
+    assert shared.apply({"votes": [("ann", [])]}, 10) == []
+
+    assert shared.position == Position("epoch", 10)
+    assert shared.ignored == {"gone"}
+    for revision in range(7, 11):
+        assert shared.resume(Position("epoch", revision), 1000) is not None
+    with pytest.raises(Rejected):  # what is new is still refused
+        shared.commit({"votes": [("cy", ["bad"])]})
 
 
 def test_the_position_is_announced_without_entries() -> None:

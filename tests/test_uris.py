@@ -18,6 +18,8 @@ def test_the_uris_of_a_service() -> None:
     assert uris.live("f1", "abc") == "com.example.departures.live.f1.abc"
     assert uris.follower_gone("f1") == "com.example.departures.follower.f1.on_gone"
     assert uris.leader_gone == "com.example.departures.leader.on_gone"
+    assert uris.open_at("f1") == "com.example.departures.open.f1"
+    assert (uris.status, uris.status_wanted) == ("com.example.departures.status", "com.example.departures.status.wanted")
 
 
 @pytest.mark.parametrize(

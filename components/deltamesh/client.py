@@ -9,6 +9,7 @@ The client of a service, for Python on Twisted: reading, writing, calling, and l
 from __future__ import annotations
 
 import random
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -31,6 +32,12 @@ FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
 """Pauses between tries [s]: they double, and half of each is random, so that many clients do not come back at once."""
 
+PATIENCE: Final = 30.0
+"""How long writes and calls of actions are tried again [s]: longer than it takes to replace a leader, or a router."""
+
+LAST_PAUSE: Final = 3
+"""Tries of these after which pauses grow no longer: a leader that takes over is found within a second."""
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -42,10 +49,15 @@ class Done:
 
 
 class Mesh:
-    """The service `service` as seen through `connection`."""
+    """
+    The service `service` as seen through `connection`.
 
-    def __init__(self, connection: Connection, service: str) -> None:
+    `patience` is how long writes and calls of actions are tried again [s], see `PATIENCE`.
+    """
+
+    def __init__(self, connection: Connection, service: str, *, patience: float = PATIENCE) -> None:
         self.connection = connection
+        self.patience = patience
         self.uris = ServiceURIs(service)
 
     async def live(self, resource: str, parameters: Mapping[str, Any] | None = None, *, at_least: Position | None = None) -> Live:
@@ -92,10 +104,11 @@ class Mesh:
         """
         Write `{input: [(key, [value, …]), …], …}` as one transaction. Only trusted roles may.
 
-        With an idempotency key a write is tried again when it is unknown whether it happened; without one it is not.
+        It is tried again until its answer is known or patience is over, and done once, under its idempotency key. Give one of your own to
+        go on trying later.
 
         Raises:
-            DeltameshError: as the leader answers.
+            DeltameshError: as the leader answers. With `retry` nobody knows whether it happened.
             InvalidTransaction: `changes` are not JSON.
             TooLarge: `changes` has more than `MAX_CHANGES` bytes as JSON text.
         """
@@ -106,21 +119,33 @@ class Mesh:
             raise InvalidTransaction(str(error)) from error
         if len(text) > MAX_CHANGES:
             raise TooLarge("bytes of one transaction", len(text), MAX_CHANGES, "split the transaction")
-        options: dict[str, Any] = {} if idempotency_key is None else {"idempotency_key": idempotency_key}
-
-        async def once() -> Any:
-            return await self.connection.call(self.uris.write, text.decode(), **options)
-
-        return _done(await (once() if idempotency_key is None else self.retry(once)))
+        key = _new_key() if idempotency_key is None else idempotency_key
+        return _done(await self.persist(lambda: self.connection.call(self.uris.write, text.decode(), idempotency_key=key)))
 
     async def call(self, action: str, /, *args: Any, **kwargs: Any) -> Done:
         """
-        Call an action of the application.
+        Call an action of the application. It is tried again and done once, as `write`; `idempotency_key=…` gives a key of your own.
 
         Raises:
-            DeltameshError: as the leader answers. A call that may have happened is not repeated.
+            DeltameshError: as the leader answers. With `retry` nobody knows whether it happened.
         """
-        return _done(await self.connection.call(self.uris.action(action), *args, **kwargs))
+        if kwargs.get("idempotency_key") is None:
+            kwargs["idempotency_key"] = _new_key()
+        return _done(await self.persist(lambda: self.connection.call(self.uris.action(action), *args, **kwargs)))
+
+    async def persist(self, attempt: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Return what `attempt()` returns, trying again while its error says that this can help, and patience lasts."""
+        seconds = self.connection.reactor.seconds
+        end = seconds() + self.patience
+        number = 0
+        while True:
+            try:
+                return await attempt()
+            except DeltameshError as error:
+                if not error.retry or seconds() >= end:
+                    raise
+            await self.pause(min(number, LAST_PAUSE))
+            number += 1
 
     async def retry(self, attempt: Callable[[], Awaitable[_Result]], *, tries: int = 8) -> _Result:
         """Return what `attempt()` returns, trying again while its error says that this can help, at most `tries` times."""
@@ -137,6 +162,10 @@ class Mesh:
         """Return after the pause that follows try `number`, counted from 0."""
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(number, 20))
         return deferLater(self.connection.reactor, longest * random.uniform(0.5, 1.0), lambda: None)
+
+
+def _new_key() -> str:
+    return secrets.token_hex(16)
 
 
 def _done(wire: Any) -> Done:

@@ -1,28 +1,45 @@
-"""The leader: keeps the shared graph up to date, takes writes, publishes deltas. Wiring only; see `shared`."""
+"""
+The leader: keeps the shared graph up to date, takes writes, publishes deltas. Or stands by until it is the one that does.
+
+starting ── caught up ──▶ standby ── registered ──▶ taking over ── all read ──▶ leading      any state ── session lost ──▶ starting
+
+The router gives `S.write` to one session: that is the lock. The journal serves the one that took it last: that is the fence, for a
+leader that was cut off and does not know. Wiring only: `standby` follows the journal, `succession` waits, `line` and `batches` take calls.
+"""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable, Callable
+from enum import Enum
 from itertools import islice
 from typing import Any, Final
 
 import msgspec
-from twisted.internet.base import DelayedCall
+from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from deltamesh.batches import Batch
 from deltamesh.connection import Connection
-from deltamesh.errors import InvalidIdempotencyKey, TooLarge, UnknownName
-from deltamesh.graph import Commit, Writes
-from deltamesh.journal import Answered, Journal, MemoryJournal, Record
+from deltamesh.errors import DeltameshError, Fenced, InvalidIdempotencyKey, JournalUnavailable, RemoteError, TooLarge, UnknownName
+from deltamesh.graph import Writes
+from deltamesh.journal import Journal, MemoryJournal, Record
+from deltamesh.line import Line
 from deltamesh.service import Service
-from deltamesh.shared import SharedGraph, decode_changes, parse_writes
+from deltamesh.shared import decode_changes, parse_writes
+from deltamesh.standby import Standby
 from deltamesh.stream import Delta, Position
+from deltamesh.succession import Succession
 from deltamesh.transaction import Caller
 from deltamesh.values import JSON
+from deltamesh.wamp import WampError
 
 ANNOUNCE_INTERVAL: Final = 1.0
 """Pause after which a position is published again while nothing changes [s]."""
+
+GIVE_UP: Final = 5.0
+"""A leader that cannot reach the journal for so long lets others try [s]; the journal itself waits before it says so."""
 
 PART_SIZE: Final = 256 * 1024
 """Characters of one part of a snapshot."""
@@ -31,86 +48,246 @@ MAX_RESULT: Final = 3 << 20
 """Characters of the result of an action: of up to 4 bytes each, they fit into one message."""
 
 
+class State(Enum):
+    """What a leader is doing."""
+
+    STARTING = "starting"
+    STANDBY = "standby"
+    TAKING_OVER = "taking over"
+    LEADING = "leading"
+
+
 class Leader:
-    """One leader of `service`, on `connection`. Without a journal it starts a new epoch, empty."""
+    """
+    A leader or standby of `service`, on `connection`.
+
+    Without a journal it keeps nothing: it begins a new epoch, empty, and shares nothing with others of its kind.
+    """
 
     log = Logger()
 
     def __init__(self, service: Service, connection: Connection, journal: Journal | None = None) -> None:
         self.service = service
+        self.state = State.STARTING
+        self.term: int | None = None
+        """Of the journal, since this one took it."""
         self._connection = connection
         self._journal = MemoryJournal(secrets.token_hex(8)) if journal is None else journal
-        recovered = self._journal.recover()
-        self._shared = SharedGraph(service, recovered.position)
-        for name, entries in recovered.entries:
-            self._shared.load({name: entries})
-        self._flushing: DelayedCall | None = None
+        self._standby = Standby(service, self._journal, connection.reactor)
+        self.line = Line(self, connection.reactor)
+        """The calls that wait for their turn."""
+        self._registered: list[Any] = []
+        self._away_since: float | None = None  # the journal is out of reach, and has to be taken again before anything else
+        self._is_stopping = False
+        self._succession = Succession(connection, self._standby, service.uris.leader_gone, self._lead)
         self._quiet = LoopingCall(self._announce)
-        self._leads = False
+        self._quiet.clock = connection.reactor
         connection.on_join(self._set_up)
         connection.on_lost(self._lost)
 
     @property
-    def position(self) -> Position:
-        """Where the shared graph is."""
-        return self._shared.position
+    def position(self) -> Position | None:
+        """Where the shared graph is; None until it is recovered."""
+        return self._standby.position
+
+    @property
+    def leads(self) -> bool:
+        """Whether it takes writes."""
+        return self.state is State.LEADING
+
+    def readiness(self) -> list[str]:
+        """Return why it is not to be used now, though it has a session; nothing: it leads or stands by."""
+        if self._is_stopping:
+            return ["it is leaving"]
+        return [] if self.state in (State.LEADING, State.STANDBY) else [f"it is {self.state.value}"]
+
+    def readings(self) -> dict[str, float]:
+        """Return its numbers, for `health`."""
+        line = self.line
+        return {
+            "component_revision": 0 if self.position is None else self.position.revision,
+            "leader_leads": self.leads,
+            "leader_term": self.term or 0,
+            "leader_waiting": line.num_waiting,
+            "leader_calls_total": line.num_calls,
+            "leader_transactions_total": line.num_records,
+            "leader_batches_total": line.num_batches,
+        }
 
     def start(self) -> None:
-        """Begin to connect, and to serve whenever there is a session."""
+        """Read the journal, and lead or stand by whenever there is a session."""
         self._quiet.start(ANNOUNCE_INTERVAL, now=False)
-        self._connection.start()
+        Deferred.fromCoroutine(self._begin()).addErrback(lambda failure: self.log.failure("cannot begin", failure))
+
+    async def _begin(self) -> None:
+        """Read first, which may take long, and connect then: who has a session has to show signs of life."""
+        try:
+            await self._standby.catch_up()
+        except DeltameshError as error:
+            self.log.error("cannot read the journal, trying again: {error}", error=error)
+        if not self._is_stopping:
+            self._connection.start()
 
     async def stop(self) -> None:
-        """Publish what is left, and leave."""
-        self._flush()
+        """Take no new calls, finish those that wait, say that a standby may come, and leave."""
+        self._is_stopping = True
+        self._succession.stop()
+        registered, self._registered = self._registered, []
+        await self._connection.withdraw(registered[::-1])  # `write` last: then a standby may come
+        await self.line.idle()
         if self._quiet.running:
             self._quiet.stop()
-        if self._leads:
+        if self.leads:
             self._connection.publish(self.service.uris.leader_gone)
         await self._connection.stop()
+        await self.line.idle()
+        self._journal.close()
+
+    # Standing by
 
     async def _set_up(self, connection: Connection) -> None:
+        """Lead, or stand by. What is new in the journal is read first: so to take over takes a moment only."""
+        session = connection.session
+        await self.line.idle()  # a commit of the former session may be under way
+        await self._standby.catch_up()
+        if connection.session is not session:
+            return
+        await self._succession.listen(session)
+        if not await self._lead(session):
+            self.state = State.STANDBY
+            self.log.info("stands by for {service} at {position}", service=self.service.uris.prefix, position=self._wire_position())
+            Deferred.fromCoroutine(self._succession.wait(session)).addErrback(self._failed, session)
+
+    def _failed(self, failure: Any, session: Any) -> None:
+        """What is done outside of a set-up has failed: begin again with another session, unless that has happened already."""
+        if self._connection.session is not session:
+            return
+        if failure.check(DeltameshError, WampError):
+            self.log.error("cannot go on, joining anew: {problem}", problem=failure.getErrorMessage())
+        else:
+            self.log.failure("cannot go on, joining anew", failure)
+        self._connection.leave(session)
+
+    # Leading
+
+    async def _lead(self, session: Any) -> bool:
+        """Become the leader, unless there is one."""
+        try:
+            await self._register(self.service.uris.write, self._write)
+        except WampError as error:
+            if error.error == "wamp.error.procedure_already_exists":
+                return False
+            raise
+        self.state = State.TAKING_OVER  # from here on calls arrive, and wait
+        await self._take()
+        if self._connection.session is not session:
+            raise _unavailable()
         uris = self.service.uris
-        await connection.register(uris.write, self._write)  # only one can, and from here on it is this one that leads
-        self._leads = True
-        await connection.call("wamp.session.add_testament", uris.leader_gone, [], {})
+        await self._connection.call("wamp.session.add_testament", uris.leader_gone, [], {})
         for name in self.service.actions:
-            await connection.register(uris.action(name), self._action(name))
-        await connection.register(uris.snapshot, self._snapshot)
-        self._announce()
-        self.log.info("leads {service} at {position}", service=uris.prefix, position=self.position.to_wire())
+            await self._register(uris.action(name), self._action(name))
+        await self._register(uris.snapshot, self._snapshot)
+        if self._connection.session is session:
+            self.state = State.LEADING
+            self._announce()
+            self.line.open()
+            self.log.info("leads {service} at {position}", service=uris.prefix, position=self._wire_position())
+        return True
+
+    async def _register(self, uri: str, procedure: Callable[..., Awaitable[Any]]) -> None:
+        self._registered.append(await self._connection.register(uri, procedure))
+
+    async def _take(self) -> None:
+        """Become the journal's only writer, and take in what was committed until then."""
+        self.term = self._journal.take()
+        await self._standby.catch_up()
+        self._away_since = None
 
     def _lost(self) -> None:
-        self._leads = False
+        """The session is gone: nobody is there any more to be answered."""
+        self._registered.clear()
+        self.state = State.STARTING
+        self.line.close(_unavailable())
+        self._succession.hurry()
+
+    # Committing: what the line needs
+
+    async def begin(self) -> Batch:
+        """Return a batch that follows on all that is durable; raises what the journal says."""
+        if self._away_since is not None:
+            try:
+                await self._take()
+            except JournalUnavailable as error:
+                if self._connection.reactor.seconds() - self._away_since >= GIVE_UP:
+                    self._step_down(error)  # a standby may reach it
+                raise
+            self._announce()  # what this one does not know to be kept may have been
+        return Batch(self._standby.shared, self._journal.answered)
+
+    async def append(self, records: list[Record]) -> None:
+        """Make records durable; raises what the journal says."""
+        try:
+            await self._journal.append(records)
+        except JournalUnavailable:
+            self._away_since = self._connection.reactor.seconds()
+            raise
+        except Fenced as error:
+            self._step_down(error)
+            raise
+
+    def kept(self, batch: Batch) -> None:
+        """Publish what was kept."""
+        for failure in batch.failures[:10]:
+            self.log.warn("{node} failed for key {key}: {error}", node=failure.node, key=failure.key, error=failure.error)
+        delta = batch.keep()
+        if delta is not None:
+            self._publish(delta)
+            if self._quiet.running:
+                self._quiet.reset()
+
+    def _step_down(self, error: DeltameshError) -> None:
+        """Lead no more: stand by, with another session, unless this one is gone already. Those that wait are told before."""
+        if not self.leads:
+            return
+        self.log.warn("does not lead {service} any more: {error}", service=self.service.uris.prefix, error=error)
+        self.state = State.STARTING
+        self.line.close(error)
+        self._connection.reactor.callLater(0, self._connection.leave, self._connection.session)
 
     # Procedures
 
     async def _write(self, _details: Any, /, changes: Any = None, idempotency_key: Any = None) -> dict[str, Any]:
-        key = _checked(idempotency_key)
-        answered = self._answered(key)
-        if answered is None:
-            answered = await self._commit(parse_writes(decode_changes(changes)), None, key)
-        return {"epoch": self.position.epoch, "revision": answered.revision}
+        writes = parse_writes(decode_changes(changes))
+        for name in writes:
+            if name not in self.service.inputs:
+                raise UnknownName("input", name, list(self.service.inputs))
+        answered = await self.line.take(self.service.uris.write, lambda: (writes, None), _checked(idempotency_key))
+        return {"epoch": self._epoch, "revision": answered.revision}
 
-    def _action(self, name: str) -> Any:
+    def _action(self, name: str) -> Callable[..., Awaitable[dict[str, Any]]]:
+        uri = self.service.uris.action(name)
+
         async def act(details: Any, /, *args: Any, idempotency_key: Any = None, **kwargs: Any) -> dict[str, Any]:
-            key = _checked(idempotency_key)
-            answered = self._answered(key)
-            if answered is None:
-                caller = Caller(details.caller, details.caller_authid, details.caller_authrole)
-                result, transaction = self.service.act(name, self._shared.graph, caller, args, kwargs)
+            caller = Caller(details.caller, details.caller_authid, details.caller_authrole)
+
+            def work() -> tuple[Writes, JSON]:
+                result, transaction = self.service.act(name, self._standby.shared.graph, caller, args, kwargs)
                 size = len(msgspec.json.encode(result))
                 if size > MAX_RESULT:
                     raise TooLarge(f"result of {name}", size, MAX_RESULT)
-                answered = await self._commit(transaction.writes(), result, key)
-            return {"result": answered.result, "epoch": self.position.epoch, "revision": answered.revision}
+                return transaction.writes(), result
+
+            answered = await self.line.take(uri, work, _checked(idempotency_key))
+            return {"result": answered.result, "epoch": self._epoch, "revision": answered.revision}
 
         return act
 
     async def _snapshot(self, details: Any, /, position: Any = None) -> dict[str, Any]:
         since = None if position is None else Position.from_wire(position)
-        self._flush()
-        snapshot = self._shared.snapshot(since, PART_SIZE)
+        snapshot = None if since is None else self._standby.shared.resume(since, PART_SIZE)
+        if snapshot is None:
+            await self.line.between()
+            snapshot = self._standby.shared.snapshot(PART_SIZE)
         texts = snapshot.texts
         if details.progress is None:
             listed = list(islice(texts, 2))
@@ -120,48 +297,26 @@ class Leader:
         wire = {"epoch": snapshot.position.epoch, "from": snapshot.since, "revision": snapshot.position.revision}
         return {**wire, "entries": await self._connection.in_parts(details, texts)}
 
-    # Committing
-
-    def _answered(self, idempotency_key: str | None) -> Answered | None:
-        return None if idempotency_key is None else self._journal.answered(idempotency_key)
-
-    async def _commit(self, writes: Writes, result: JSON, idempotency_key: str | None) -> Answered:
-        for name in writes:
-            if name not in self.service.inputs:
-                raise UnknownName("input", name, list(self.service.inputs))
-        if not any(writes.values()):  # nothing to write: an action that only looked
-            return Answered(self.position.revision, result)
-        commit = self._shared.commit(writes)
-        self._report(commit)
-        answered = Answered(commit.revision, result)
-        await self._journal.append([Record(commit.revision, writes, idempotency_key, answered)])
-        if self._flushing is None:
-            self._flushing = self._connection.reactor.callLater(0, self._flush)
-        return answered
-
-    def _report(self, commit: Commit) -> None:
-        for failure in commit.failures[:10]:
-            self.log.warn("{node} failed for key {key}: {error}", node=failure.node, key=failure.key, error=failure.error)
-
     # Publishing
 
-    def _flush(self) -> None:
-        if self._flushing is not None:
-            flushing, self._flushing = self._flushing, None
-            if flushing.active():
-                flushing.cancel()
-        delta = self._shared.flush()
-        if delta is not None:
-            self._publish(delta)
-            if self._quiet.running:
-                self._quiet.reset()
+    @property
+    def _epoch(self) -> str:
+        return self._standby.shared.position.epoch
+
+    def _wire_position(self) -> list[Any] | None:
+        return None if self.position is None else self.position.to_wire()
 
     def _announce(self) -> None:
-        self._publish(self._shared.announce())
+        if self.leads:
+            self._publish(self._standby.shared.announce())
 
     def _publish(self, delta: Delta) -> None:
-        if self._leads:
+        if self.leads:
             self._connection.publish_delta(self.service.uris.shared, delta)
+
+
+def _unavailable() -> RemoteError:
+    return RemoteError("wamp.error.unavailable", "the leader was cut off", retry=True)
 
 
 def _checked(idempotency_key: Any) -> str | None:

@@ -1,7 +1,7 @@
 """
 The leader's side of the shared graph, without any wiring: transactions in, deltas out.
 
-Changes are collected until `flush`, so that the transactions that arrive together leave as one delta.
+Changes are collected until `flush`, so that the transactions that become durable together leave as one delta.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from typing import Any, Final
 import msgspec
 
 from deltamesh.errors import InvalidTransaction, TooLarge
-from deltamesh.graph import Commit, Graph, Watch, Writes, in_order
+from deltamesh.graph import Commit, Failure, Graph, Watch, Writes, in_order
+from deltamesh.graph.writes import frozen_changes
 from deltamesh.service import Service
 from deltamesh.stream import Delta, Position, Publisher, Track, decode, encode, parts
+from deltamesh.stream.entries import NONE
 from deltamesh.values import IndexKey, Values, index_key
 
 MAX_ENTRIES: Final = 100_000
@@ -41,60 +43,134 @@ class Snapshot:
 
 
 class SharedGraph:
-    """Runs the shared graph of `service`, beginning at `position` with empty inputs."""
+    """
+    Runs the shared graph of `service`, beginning at `position` with empty inputs.
+
+    `commit` changes the graph only. What was committed since is seen by others with `flush`, or taken back by `undo`: so a
+    leader can wait in between for its journal.
+    """
 
     def __init__(self, service: Service, position: Position) -> None:
+        self._inputs = service.inputs
         self.graph = Graph(service.inputs, on_error=service.on_error)
         self.graph.revision = position.revision
+        self.ignored: set[str] = set()
+        """Inputs that a journal has entries of and the service does not, or no longer. Nothing of them is here."""
         self._watches: dict[Watch, str] = {self.graph.watch(collection): name for name, collection in service.shared_collections().items()}
         self._track = Track(position.epoch, position.revision)
         self._publisher = Publisher(self._track, max_deltas=HISTORY_DELTAS, max_size=HISTORY_SIZE)
-        self._changed: dict[IndexKey, Values] = {}  # by (collection, key), since the last flush
+        # since the last flush:
+        self._revisions: list[int] = []
+        self._former: dict[str, dict[IndexKey, Values]] = {}  # by input: what its keys had
+        self._changed: dict[IndexKey, Values] = {}  # by (collection, key)
+        self._sealed: str | None = None  # the text of these, once it is made
 
     @property
     def position(self) -> Position:
-        """Where the graph is: after the last transaction."""
+        """Where others see the graph: after the last transaction that was flushed."""
         return self._track.position
 
-    def load(self, writes: Writes) -> None:
+    @property
+    def revision(self) -> int:
+        """Of the last transaction, flushed or not."""
+        return self.graph.revision
+
+    def load(self, writes: Writes) -> list[Failure]:
         """Take in entries that a journal has kept, as part of the present revision, before anything is published."""
-        self.graph.write(writes, revision=self.graph.revision)
+        return self._take_in(writes, self.graph.revision).failures
+
+    def apply(self, writes: Writes, revision: int) -> list[Failure]:
+        """
+        Take in a transaction that somebody has committed as `revision`, and flush it. Return what has failed in it.
+
+        It is history, so it is not refused, whatever the service has now for its inputs and mappers.
+        """
+        commit = self._take_in(writes, revision)
+        self._note(commit)
+        self.flush()
+        return commit.failures
+
+    def _take_in(self, writes: Writes, revision: int) -> Commit:
+        known = {name: entries for name, entries in writes.items() if name in self._inputs}
+        self.ignored.update(writes.keys() - known.keys())
+        return self._write_always(known, revision)
+
+    def _write_always(self, writes: Writes, revision: int) -> Commit:
+        """Write what was valid once, even if a mapper refuses it today."""
+        on_error, self.graph.on_error = self.graph.on_error, "skip"
+        try:
+            return self.graph.write(writes, revision=revision)
+        finally:
+            self.graph.on_error = on_error
 
     def commit(self, writes: Writes) -> Commit:
         """
-        Apply a transaction.
+        Apply a transaction, until the next `flush` for this graph only.
 
         Raises:
             UnknownName, InvalidTransaction, Rejected: as `Graph.write`; nothing has changed.
         """
-        commit = self.graph.write(writes)
-        self._track.move(commit.revision)
+        frozen = {name: frozen_changes(name, entries) for name, entries in writes.items()}
+        former = {name: [(key, self.graph.values_of(name, key)) for key in entries] for name, entries in frozen.items()}
+        commit = self.graph.write({name: entries.items() for name, entries in frozen.items()})
+        for name, entries in former.items():
+            kept = self._former.setdefault(name, {})
+            for key, values in entries:
+                kept.setdefault(key, values)
+        self._note(commit)
+        return commit
+
+    def _note(self, commit: Commit) -> None:
+        self._revisions.append(commit.revision)
+        self._sealed = None
         for watch, delta in commit.deltas.items():
             name = self._watches[watch]
             for key, values in delta:
                 self._changed[index_key((name, key))] = values
-        return commit
+
+    def undo(self) -> None:
+        """Take back all transactions since the last flush, as if they had never been."""
+        former = {name: entries.items() for name, entries in self._former.items()}
+        self._forget()
+        self._write_always(former, self._track.revision)
+
+    def seal(self) -> None:
+        """Make what `flush` will return, of which nothing can fail then. A later `commit` breaks the seal."""
+        if self._sealed is None and self._changed:
+            self._sealed = encode([(key, self._changed[key]) for key in in_order(self._changed)])
 
     def flush(self) -> Delta | None:
         """Return one delta for the transactions since the last flush, None if there were none."""
-        if self._publisher.position == self._track.position:
+        if not self._revisions:
             return None
-        changed, self._changed = self._changed, {}
-        return self._publisher.publish(encode([(key, changed[key]) for key in in_order(changed)]))
+        self.seal()
+        entries = self._sealed or NONE
+        for revision in self._revisions:
+            self._track.move(revision)
+        self._forget()
+        return self._publisher.publish(entries)
+
+    def _forget(self) -> None:
+        self._revisions, self._former, self._changed, self._sealed = [], {}, {}, None
 
     def announce(self) -> Delta:
         """Return the event that tells the position, for times without transactions."""
         return self._publisher.announce()
 
-    def snapshot(self, position: Position | None, part_size: int) -> Snapshot:
+    def resume(self, position: Position, part_size: int) -> Snapshot | None:
+        """Return what leads a follower from `position` to what was flushed last, None if that cannot be told."""
+        resumed = self._publisher.since(position)
+        if resumed is None:
+            return None
+        texts = iter([resumed]) if len(resumed) <= part_size else parts(decode(resumed).items(), part_size)
+        return Snapshot(self.position, position.revision, texts)
+
+    def snapshot(self, part_size: int) -> Snapshot:
         """
-        Return what leads a follower from `position` to the present one, the whole content if that cannot be told.
+        Return the whole content.
 
         Requires: everything is flushed. The texts are made while they are iterated, from content that does not change.
         """
-        if position is not None and (resumed := self._publisher.since(position)) is not None:
-            texts = iter([resumed]) if len(resumed) <= part_size else parts(decode(resumed).items(), part_size)
-            return Snapshot(self.position, position.revision, texts)
         content = [(name, watch.entries()) for watch, name in self._watches.items()]
         entries = (((name, key), values) for name, listed in content for key, values in listed)
         return Snapshot(self.position, None, parts(entries, part_size))

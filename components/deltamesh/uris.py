@@ -38,6 +38,10 @@ class ServiceURIs:
     def open(self) -> str:
         return f"{self.prefix}.open"
 
+    def open_at(self, follower: str) -> str:
+        """What `open` is, answered by this follower alone."""
+        return f"{self.open}.{follower}"
+
     @property
     def read(self) -> str:
         return f"{self.prefix}.read"
@@ -54,6 +58,16 @@ class ServiceURIs:
     @property
     def leader_gone(self) -> str:
         return f"{self.prefix}.leader.on_gone"
+
+    @property
+    def status(self) -> str:
+        """Topic where each component says how it is."""
+        return f"{self.prefix}.status"
+
+    @property
+    def status_wanted(self) -> str:
+        """Topic where somebody asks all components to say it now."""
+        return f"{self.prefix}.status.wanted"
 
     def action(self, name: str) -> str:
         return f"{self.prefix}.{name}"

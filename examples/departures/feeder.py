@@ -1,15 +1,18 @@
 """
 Feeds the departure boards: replays 2013, as fast as it is told to.
 
-It goes on where the clock of the service stands, or begins on New Year's morning. If the leader is started again with an empty memory,
-everything that is known at the simulated time is written again.
+It goes on where the clock of the service stands, or begins on New Year's morning. What the service has kept of a former run is not
+written again: at the beginning the two are reconciled. If the leader is started again with an empty memory, everything that is known
+at the simulated time is written again.
 """
 
 from __future__ import annotations
 
 from argparse import ArgumentTypeError, Namespace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 from examples import feeding
 from examples.departures.replay import BATCH, Pace, Rate, Replay, Speed, Unpaced, batches, changes
@@ -30,6 +33,19 @@ REPORT: Final = 10.0
 """Pause between two lines about what was done [s]."""
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What the clock of the service says of a former run."""
+
+    now: int
+    is_complete: bool
+    """Whether everything is there that was known then. Nothing is there that became known later."""
+
+    @classmethod
+    def of(cls, clock: Mapping[str, Any]) -> Shown:
+        return cls(instant(clock["now"]), not clock.get("loading", False))
+
+
 class Feeder:
     """Writes a timeline to the service."""
 
@@ -42,21 +58,30 @@ class Feeder:
         """How fast it goes on; None if that has nothing to do with real time."""
         self.num_written = 0
 
-    async def load(self) -> None:
-        """Write what is known now. Begins again when the leader is replaced meanwhile."""
-        is_complete = False
-        while not is_complete:
-            self.feed.log.info("writing what is known at {now}", now=local(self.now))
-            for events in batches(chain([self.clock()], reference(), self.timeline.as_of(self.now))):
-                if await self.write(events):
-                    break
-            else:
-                is_complete = True
+    async def load(self, shown: Shown | None = None) -> None:
+        """
+        Let the service know what is known now, and nothing else, given what its clock shows. Begins again when the leader is replaced.
 
-    async def rewind(self, shown: int) -> None:
-        """Take back what was known when the clock showed `shown`, and is not known yet."""
-        for events in batches(self.timeline.undone(self.now, shown)):
-            await self.write(events)
+        Until all of it is there the clock says so: whoever comes after an interruption then relies on nothing.
+        """
+        while await self._is_forgotten_while_loading(shown):
+            shown = None
+
+    async def _is_forgotten_while_loading(self, shown: Shown | None) -> bool:
+        there = self.now if shown is None else shown.now
+        if shown is not None and shown.is_complete and there == self.now:
+            return False
+        news = self.timeline.as_of(self.now)
+        if shown is not None and shown.is_complete and there < self.now:
+            self.feed.log.info("writing what became known from {there} to {now}", there=local(there), now=local(self.now))
+            news = (event for event in news if event.at > there)
+        else:
+            self.feed.log.info("writing what is known at {now}", now=local(self.now))
+            news = chain(reference(), self.timeline.undone(self.now, there), news)
+        for events in batches(chain([self.clock(loading=max(there, self.now))], news, [self.clock()])):
+            if await self.write(events):
+                return True
+        return False
 
     async def play(self, pace: Pace, until: int) -> None:
         """Write events at a pace, until simulated time has reached `until`."""
@@ -82,7 +107,10 @@ class Feeder:
             if len(events) < BATCH:
                 await feed.wait(TICK)
 
-    def clock(self) -> Event:
+    def clock(self, *, loading: int | None = None) -> Event:
+        """Return the clock, or, while not everything is there, a mark that nothing later than `loading` is."""
+        if loading is not None:
+            return Event(loading, "clock", None, [{"now": local(loading), "speed": None, "loading": True}])
         return Event(self.now, "clock", None, [{"now": local(self.now), "speed": self.speed}])
 
     async def stay(self) -> None:
@@ -100,14 +128,12 @@ class Feeder:
 
 
 async def main(feed: Feed, options: Namespace, timeline: Timeline) -> None:
-    [*shown] = await feed.patiently(lambda: feed.mesh.read("clock", at_least=feed.position))
-    there = instant(shown[0][1].one()["now"]) if shown else None
-    start = timeline.begin if options.all else options.start or there or instant(BEGINNING)
+    [*entries] = await feed.patiently(lambda: feed.mesh.read("clock", at_least=feed.position))
+    shown = Shown.of(entries[0][1].one()) if entries else None
+    start = timeline.begin if options.all else options.start or (shown.now if shown else instant(BEGINNING))
     stop = options.stop or timeline.end
     feeder = Feeder(feed, timeline, start)
-    if there is not None and there > start:
-        await feeder.rewind(there)
-    await feeder.load()
+    await feeder.load(shown)
     if options.all:
         began = feed.now()
         await feeder.play(Unpaced(), min(instant(LAST_EVENING), stop))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final
@@ -75,10 +75,14 @@ def upvotes() -> Iterator[Entry]:
             yield (post_id, name), [True]
 
 
-def traffic(seed: int = 2) -> Iterator[Entry]:
-    """Yield votes without end: readers vote for what is in fashion, change their minds, and fashion changes as well."""
+def traffic(seed: int = 2, votes: Iterable[Any] | None = None) -> Iterator[Entry]:
+    """
+    Yield votes without end: readers vote for what is in fashion, change their minds, and fashion changes as well.
+
+    `votes` are the keys of those that are there, if they are not `upvotes`.
+    """
     random = Random(seed)
-    voted = {key for key, _ in upvotes()}
+    voted = {key for key, _ in upvotes()} if votes is None else set(votes)
     fashion = [random.paretovariate(0.8) for _ in POSTS]
     while True:
         if random.random() < 0.02:

@@ -12,23 +12,39 @@ from examples.hackernews import content
 from examples.hackernews.service import app
 
 
-async def load(feed: Feed) -> None:
-    """Write what there is to begin with. Writing it again changes nothing but votes that were taken back."""
-    await feed.write({"users": list(content.users()), "posts": list(content.posts()), "upvotes": list(content.upvotes())})
+async def load(feed: Feed) -> set[Any]:
+    """
+    Write what there is to begin with, and return the keys of the votes that are there.
+
+    Votes are written if there are none at all: those of a former run stay as they are.
+    """
+    await feed.write({"users": list(content.users()), "posts": list(content.posts())})
+    votes = {key for post_id, _ in content.posts() for key in await voted(feed, post_id)}
+    if not votes:
+        seeded = list(content.upvotes())
+        await feed.write({"upvotes": seeded})
+        votes = {key for key, _ in seeded}
+    return votes
+
+
+async def voted(feed: Feed, post_id: Any) -> list[Any]:
+    """Return the keys of the votes for a post."""
+    found = await feed.patiently(lambda: feed.mesh.read("voters", {"post_id": post_id}, at_least=feed.position))
+    return [key for key, _ in found]
 
 
 async def main(feed: Feed, options: Namespace) -> None:
-    await load(feed)
-    feed.log.info("{num} posts", num=len(content.POSTS))
+    there = await load(feed)
+    feed.log.info("{num} posts with {votes} votes", num=len(content.POSTS), votes=len(there))
     if options.traffic is None:
         return
-    votes = content.traffic()
+    votes = content.traffic(votes=there)
     began, taken = feed.now(), 0
     while True:
         due = int((feed.now() - began) * options.traffic) - taken
         changed: dict[Any, list[Any]] = dict(islice(votes, min(due, 1_000)))  # of several votes for one key the last counts
         if await feed.write({"upvotes": list(changed.items())} if changed else {}):
-            await load(feed)
+            votes = content.traffic(votes=await load(feed))
         taken += min(due, 1_000)
         await feed.wait(min(max(1 / options.traffic, 0.02), 1.0))
 

@@ -63,6 +63,12 @@ def me(shared: Any, session: Session):
     return shared.sessions.slice(session, session).map(as_name)
 
 
+@app.resource
+def voters(shared: Any, post_id: int):
+    """Who has upvoted a post."""
+    return shared.upvotes.prefix(post_id)
+
+
 def for_reader(key, values, session, sessions, upvotes):
     post = values.one()
     name = sessions.one(session, default=None) if session else None

@@ -66,7 +66,7 @@ ERRORS = {
     "read topp": "deltamesh.error.unknown_resource: no resource is called 'topp'; there are: how_many, top",
     "call vote --arg voter=x": "deltamesh.error.invalid_parameters: vote: Object missing required field `choice`",
     "call vote --arg voter=x --arg choice=beer": "com.example.poll.error.not_now: not now",
-    "call sing": "wamp.error.no_such_procedure: ",
+    "call sing --timeout 3": "wamp.error.no_such_procedure: ",
     'write {"vote":[]}': "deltamesh.error.unknown_input: no input is called 'vote'; there are: votes",
     "write [1]": "changes are [[input, [[key, [value, …]], …]], …] or {input: [[key, [value, …]], …], …}, not 1",
 }
@@ -80,7 +80,7 @@ def test_an_error_is_one_line_with_its_uri(poll: Poll, command: str) -> None:
 
 
 def test_a_service_that_is_not_there_is_told(poll: Poll) -> None:
-    line = failure("call", "com.example.other", "sing", poll=poll)
+    line = failure("call", "com.example.other", "sing", "--timeout", "3", poll=poll)
 
     assert line.endswith("com.example.other is not running, or has no procedure of that name")
 

@@ -12,6 +12,7 @@ import pytest
 
 from deltamesh.client import Mesh
 from deltamesh.connection import Connection
+from deltamesh.journal import Record, open_journal
 from examples.departures.dataset import flights
 from examples.departures.timeline import history
 from examples.feeding import Feed
@@ -28,8 +29,8 @@ def component(router: RunningRouter) -> Iterator[Start]:
     """`component(kind, application)` starts a component."""
     started: list[Component] = []
 
-    def start(kind: str, application: str) -> Component:
-        started.append(Component(kind, f"unix:{router.unix_path}", application).start())
+    def start(kind: str, application: str, **options: str) -> Component:
+        started.append(Component(kind, f"unix:{router.unix_path}", application, **options).start())
         return started[-1]
 
     yield start
@@ -153,3 +154,50 @@ def test_hackernews_is_seeded_and_traffic_moves_it(component, feeder, connection
         top.close()
 
     run(story())
+
+
+def test_a_second_run_of_departures_writes_what_is_new_only(component, feeder, connection, tmp_path):
+    journal = f"sqlite:{tmp_path}/departures.sqlite"
+    leader = component("leader", "examples.departures:app", journal=journal)
+    component("follower", "examples.departures:app")
+    assert feeder("examples.departures.feeder", "--start", "2013-01-01T05:00", "--stop", "2013-01-01T05:01").wait(TIMEOUT) == 0
+    leader.kill()
+    leader.wait()
+    leader.start()
+    mesh = Mesh(connection, "com.example.departures")
+    before = run(mesh.write({})).position
+
+    assert feeder("examples.departures.feeder", "--start", "2013-01-01T06:00", "--stop", "2013-01-01T06:01").wait(TIMEOUT) == 0
+
+    after = run(mesh.write({})).position
+    records = since(journal, "com.example.departures", before.revision)
+    assert after.epoch == before.epoch
+    assert after.revision == before.revision + len(records)
+    assert {name for each in records for name in each.changes()} == {"clock", "flights", "weather", "moments"}
+
+
+def test_a_second_run_of_hackernews_keeps_the_votes(component, feeder, connection, tmp_path):
+    journal = f"sqlite:{tmp_path}/"
+    component("leader", "examples.hackernews:app", journal=journal)
+    component("follower", "examples.hackernews:app")
+    assert feeder("examples.hackernews.seed").wait(TIMEOUT) == 0
+    mesh = Mesh(connection, "com.example.hackernews")
+    [(key, _), *others] = run(mesh.read("voters", {"post_id": 1}))
+    at = run(mesh.write({"upvotes": [(key, [])]})).position
+
+    assert feeder("examples.hackernews.seed").wait(TIMEOUT) == 0
+
+    assert run(mesh.read("voters", {"post_id": 1}, at_least=at)) == others
+    assert run(mesh.write({})).position.revision == at.revision + 1
+
+
+def since(journal: str, service: str, revision: int) -> list[Record]:
+    """Return what was written after a revision."""
+    reading = open_journal(journal, service)
+    try:
+        reading.recover()
+        found = reading.since(revision)
+        assert found is not None
+        return found
+    finally:
+        reading.close()

@@ -21,6 +21,7 @@ from twisted.internet.threads import blockingCallFromThread, deferToThread
 
 from deltamesh.connection import Connection
 from deltamesh.follower import Follower
+from deltamesh.journal import Journal
 from deltamesh.leader import Leader
 from deltamesh.service import Service
 from tests.running_router import ROOT
@@ -63,11 +64,15 @@ async def until(condition: Callable[[], Any], what: str = "") -> None:
 class Component:
     """A component as a process, from the command line. `start` it."""
 
-    def __init__(self, kind: str, url: str, application: str = "tests.mesh.application:app", *, name: str | None = None) -> None:
+    def __init__(
+        self, kind: str, url: str, application: str = "tests.mesh.application:app", *, name: str | None = None, journal: str = "memory:"
+    ) -> None:
         self.name = name
         self.lines: list[str] = []
         """What it printed."""
         options = ["--name", name] if name is not None else []
+        if kind == "leader":
+            options += ["--journal", journal]
         self._command = [sys.executable, "-m", "deltamesh", kind, application, "--router", url, *options]
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -145,9 +150,9 @@ class Inside:
         self._components: list[Leader | Follower] = []
         self._connections: list[Connection] = []
 
-    async def lead(self) -> Leader:
-        """Start a leader; return it when it leads."""
-        leader = Leader(self.service, self._made())
+    async def lead(self, journal: Journal | None = None) -> Leader:
+        """Start a leader; return it when it leads, or stands by for another one."""
+        leader = Leader(self.service, self._made(), journal)
         await self._started(leader)
         return leader
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 
 from deltamesh.client import Mesh
-from deltamesh.leader import Leader
+from deltamesh.leader import State
 from tests.mesh.clients import clients
 from tests.mesh.mesh import Component, Inside, until
 from tests.mesh.shown import Writer
@@ -72,25 +72,22 @@ async def test_a_follower_without_a_leader_takes_no_calls(inside: Callable[..., 
     assert (await live).entries() == []
 
 
-async def test_a_second_leader_is_not_heard(inside: Callable[..., Inside], errors: list[str]) -> None:
+async def test_a_second_leader_without_a_journal_stands_by_and_begins_anew(inside: Callable[..., Inside]) -> None:
     place = inside()
-    await place.lead()
+    first = await place.lead()
     follower = await place.follow()
     mesh = Mesh(await place.connect(), place.service.uris.prefix)
     position = (await mesh.write({"texts": [("a", ["b"])]})).position
-    connection = place._made()
-    second = Leader(place.service, connection)
+    second = await place.lead()
     heard: list[str] = []
     await mesh.connection.session.subscribe(lambda epoch, *_: heard.append(epoch), place.service.uris.shared)
 
-    second.start()
-    await until(lambda: connection.problem is not None)
-    heard.clear()
     await until(lambda: len(heard) >= 2)
 
+    assert (first.leads, second.state) == (True, State.STANDBY)
     assert set(heard) == {position.epoch}
     assert follower.position == position
-    await second.stop()
-    assert errors
-    assert all("procedure_already_exists" in each for each in errors)
-    errors.clear()
+    await first.stop()
+    await until(lambda: second.leads)
+    await until(lambda: follower.position == second.position)
+    assert await mesh.read("words") == []

@@ -6,11 +6,9 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from twisted.internet.defer import Deferred
 
 from deltamesh.client import Mesh
-from deltamesh.errors import Leaving
 from tests.mesh.mesh import Inside, until
 
 NOBODY: Any = SimpleNamespace(caller=None, caller_authid=None, caller_authrole=None, progress=None)
@@ -38,17 +36,43 @@ async def test_calls_under_way_are_finished_and_no_others_come(inside: Callable[
     await until(lambda: gone)
 
 
-async def test_what_still_arrives_is_read_but_not_opened(inside: Callable[..., Inside]) -> None:
+async def test_what_still_arrives_is_answered_and_its_client_told_to_move(inside: Callable[..., Inside]) -> None:
+    place = inside()
+    await place.lead()
+    follower = await place.follow(name="leaves")
+    mesh = Mesh(await place.connect(), place.service.uris.prefix)
+    session = mesh.connection.session
+    other = await place.follow(name="stays")
+    await until(lambda: follower._spreading.has_others and other._spreading.has_others)
+    told: list[Any] = []
+    everybody: list[bool] = []
+    await (await place.connect()).session.subscribe(lambda: everybody.append(True), place.service.uris.follower_gone("leaves"))
+
+    stopping = Deferred.fromCoroutine(follower.stop())
+    caller: Any = SimpleNamespace(caller=session._session_id, caller_authid=None, caller_authrole=None, progress=None)
+    answer = await follower._open(caller, "words", {})
+    await until(lambda: everybody)
+    await session.subscribe(lambda: told.append("gone"), answer["gone"])
+    await session.subscribe(lambda *delta: told.append(delta[1:3]), answer["topic"])
+
+    await until(lambda: told == [(0, 0), "gone"])
+    assert (await follower._read(NOBODY, "words", {}))["entries"] == "[]"
+    assert not stopping.called
+    await session.leave()
+    await stopping
+
+
+async def test_who_leaves_alone_waits_for_nobody(inside: Callable[..., Inside]) -> None:
     place = inside()
     await place.lead()
     follower = await place.follow()
+    live = await Mesh(await place.connect(), place.service.uris.prefix).live("words")
+    await until(follower._has_clients)
 
-    stopping = Deferred.fromCoroutine(follower.stop())
-    with pytest.raises(Leaving):
-        await follower._open(NOBODY, "words", {})
+    await follower.stop()
 
-    assert (await follower._read(NOBODY, "words", {}))["entries"] == "[]"
-    await stopping
+    assert follower._has_clients() is False
+    live.close()
 
 
 async def test_components_stop_without_a_router_too(inside: Callable[..., Inside]) -> None:

@@ -15,6 +15,7 @@ from deltamesh.errors import DeltameshError
 from deltamesh.follower import Follower
 from deltamesh.stream import Position, decode
 from tests.mesh.mesh import Inside, until
+from tests.shared_journal import Store
 
 LARGE = "x" * 100_000
 
@@ -176,19 +177,29 @@ async def test_a_view_may_change_by_more_than_a_message_can_carry(inside: Callab
     assert live.entries() == [(("a", number), ("y" * 5_000_000,)) for number in range(4)]
 
 
-async def test_a_difference_contains_what_was_written_just_before(inside: Callable[..., Inside]) -> None:
-    place = inside()
-    leader = await place.lead()
+async def test_a_difference_contains_what_was_answered_just_before_and_nothing_that_was_not(inside: Callable[..., Inside]) -> None:
+    place, store = inside(), Store()
+    leader = await place.lead(store.open())
     mesh = Mesh(await place.connect(), place.service.uris.prefix)
-
     for number in range(1, 20):
         position = leader.position.to_wire()
-        writing = Deferred.fromCoroutine(mesh.write({"texts": [(number, [number])]}))
+        await mesh.write({"texts": [(number, [number])]})
         difference = await mesh.connection.call(mesh.uris.snapshot, position=position)
-        await writing
 
-        assert difference["revision"] == number, "both calls arrive together, in this order"
+        assert difference["revision"] == number
         assert difference["entries"] == f'[[["texts",{number}],[{number}]]]'
+
+    store.hold()
+    writing = Deferred.fromCoroutine(mesh.write({"texts": [("late", [1])]}))
+    whole = Deferred.fromCoroutine(mesh.connection.call(mesh.uris.snapshot))
+    await until(lambda: store.held)
+    difference = await mesh.connection.call(mesh.uris.snapshot, position=leader.position.to_wire())
+
+    assert (difference["revision"], difference["entries"]) == (19, "[]")
+    assert not whole.called
+    store.release()
+    await writing
+    assert (await whole)["revision"] == 20
 
 
 async def test_an_answer_contains_what_the_mirror_took_in_just_before(inside: Callable[..., Inside]) -> None:

@@ -84,6 +84,57 @@ test("when its follower leaves, another one goes on from the position; old entri
   assert.deepEqual([...handlers.keys()], [second.topic, second.gone]);
 });
 
+test("an instance that is handed over is opened at the follower that was named, and shown without a break", async (t) => {
+  const { router, content, follower, mesh } = setup(t);
+  content.commit({ a: 1 });
+  const live = await mesh.live("all");
+  const next = changes(live);
+  await next();
+  await status(live, "live");
+  const others = ["f2", "f3", "f4"].map((name) => new Follower(router, name, content));
+  const statuses = [];
+  const moved = new Promise((resolve) => {
+    live.onstatus = () => statuses.push(live.status) && live.follower === "f3" && resolve();
+  });
+  follower.handOver("S.open.f3");
+  content.commit({ b: 2 });
+  follower.publish();
+  await moved;
+  assert.deepEqual((await next()).changed, ["b"]);
+  assert.deepEqual([...new Set(statuses)], ["live"]);
+  assert.deepEqual([...onlySession(router).handlers.keys()], [others[1].topic, others[1].gone]);
+  assert.deepEqual(live.counts, { opened: 2, deltas: 1, gaps: 0 });
+});
+
+test("an instance of another topic that is handed over does not concern it", async (t) => {
+  const { router, content, follower, mesh } = setup(t);
+  const live = await mesh.live("all");
+  const next = changes(live);
+  await next();
+  await status(live, "live");
+  router.publish(follower.gone, [["S.live.f1.other"], "S.open.f1"]);
+  content.commit({ a: 1 });
+  follower.publish();
+  await next();
+  assert.equal(onlySession(router).calls.length, 1);
+});
+
+test("if the follower that was named cannot take it, any other may", async (t) => {
+  const { content, follower, mesh } = setup(t);
+  const live = await mesh.live("all");
+  const next = changes(live);
+  await next();
+  await status(live, "live");
+  const anew = new Promise((resolve) => {
+    live.onstatus = () => live.status === "live" && live.counts.opened === 2 && resolve();
+  });
+  follower.handOver("S.open.nobody");
+  await anew;
+  content.commit({ a: 1 });
+  follower.publish();
+  assert.deepEqual((await next()).changed, ["a"]);
+});
+
 test("when the router restarts, only what differs is reported", async (t) => {
   const { router, content, follower, mesh } = setup(t);
   content.commit({ a: 1, b: 1 });
@@ -241,25 +292,46 @@ test("a follower that does not greet is left after five seconds, one that falls 
   await silent;
 });
 
-test("a session on which nothing is answered any more is given up", async (t) => {
-  t.mock.timers.enable({ apis: ["setTimeout"] });
+test("a session on which nothing comes any more is given up", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   const { router, mesh } = setup(t);
   await mesh.live("all");
   const dead = onlySession(router);
   Object.assign(dead, { call: () => new Promise(() => undefined), close: () => undefined });
   const read = mesh.read("all", {}, { patience: 1e9 });
-  await new Promise(setImmediate);
-  t.mock.timers.tick(30_000);
-  await new Promise(setImmediate);
-  t.mock.timers.tick(5_000);
-  await new Promise(setImmediate);
-  for (let i = 0; i < 3; i++) {
-    t.mock.timers.tick(1_000);
-    await new Promise(setImmediate);
-  }
+  await seconds(t, 7);
+  assert.equal(mesh.status, "open");
+  await seconds(t, 1);
+  assert.equal(mesh.error.message, "the router does not answer");
+  await seconds(t, 3);
   assert.deepEqual((await read).entries, []);
   assert.equal(mesh.sessions, 2);
 });
+
+test("a router that refuses what it is asked lives, and is asked only while nothing else comes", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  const { router, content, follower, mesh } = setup(t);
+  await mesh.live("all");
+  const session = onlySession(router);
+  const asked = () => session.calls.filter(([uri]) => uri === "deltamesh.web.alive").length;
+  await seconds(t, 60);
+  assert.equal(asked(), 20);
+  for (let i = 0; i < 60; i++) {
+    content.commit({ a: i });
+    follower.publish();
+    await seconds(t, 1);
+  }
+  assert.equal(asked(), 20);
+  assert.equal(mesh.sessions, 1);
+});
+
+/** Let seconds pass, one by one, and everything happen that follows from each. */
+async function seconds(t, number) {
+  for (let i = 0; i < number; i++) {
+    t.mock.timers.tick(1_000);
+    await new Promise(setImmediate);
+  }
+}
 
 test("what a page has written and sees again is timed", async (t) => {
   const { content, follower, mesh } = setup(t);

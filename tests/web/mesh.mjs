@@ -114,6 +114,7 @@ export class Follower {
     this.subscribed = (topic, handler) => topic === this.topic && handler([content.epoch, this.published, this.published, "[]"]);
     this.register("S.open", this.open);
     this.register("S.read", this.open);
+    this.register(`S.open.${name}`, this.open);
     this.register("subscribed", this.subscribed);
   }
 
@@ -136,6 +137,11 @@ export class Follower {
     const args = [epoch, this.published, revision, JSON.stringify(entries)];
     this.published = revision;
     if (!lost) this.router.publish(this.topic, args);
+  }
+
+  /** Ask the clients to open the instance anew, at another follower. */
+  handOver(procedure) {
+    this.router.publish(this.gone, [[this.topic], procedure]);
   }
 
   leave() {

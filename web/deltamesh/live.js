@@ -10,7 +10,8 @@
  * @typedef {Answer & {topic: string, gone: string, follower: string}} Opened
  * @typedef {object} Source what a live collection needs of its mesh
  * @property {() => Promise<Joined>} joined
- * @property {(joined: Joined, position: Position | null, atLeast: Position | null) => Promise<Opened>} open
+ * @property {(joined: Joined, position: Position | null, atLeast: Position | null, procedure: string | null) => Promise<Opened>} open
+ *   procedure: of the follower that is to answer, null for any
  * @property {(from: number, position: Position) => void} shown a delta has changed what is shown
  * @property {(live: Live) => void} closed
  */
@@ -53,6 +54,8 @@ export class Live {
   /** What is listened to, and on which session. @type {{joined: Joined, handlers: Map<string, (args: any[]) => void>, gone: string} | null} */
   #place = null;
   #asks = 0;
+  /** What the next ask calls, if a follower has named it. @type {string | null} */
+  #next = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #silence;
   /** Whether anything has come from the present place. */
@@ -178,10 +181,12 @@ export class Live {
     const stale = () => this.#joined !== joined || this.#closing.signal.aborted;
     const slow = useless || this.#asks > FREE_ASKS;
     this.#asks += 1;
+    const named = this.#next;
+    this.#next = null;
     try {
       if (slow) await pause(waitBefore(this.#asks - FREE_ASKS), this.#closing.signal);
       if (stale()) return;
-      const answer = await this.#source.open(joined, position, this.#atLeast);
+      const answer = await this.#source.open(joined, position, this.#atLeast, named);
       if (stale()) return;
       const outputs = this.#subscriber.answer(number, answer.topic, answer);
       const usable = outputs.some((output) => output.kind !== "ask");
@@ -189,7 +194,7 @@ export class Live {
       else this.#do(outputs);
     } catch (error) {
       if (stale()) return;
-      if (/** @type {any} */ (error)?.retry !== true) return this.#end(/** @type {Error} */ (error));
+      if (named === null && /** @type {any} */ (error)?.retry !== true) return this.#end(/** @type {Error} */ (error));
       this.#become("waiting", /** @type {Error} */ (error));
       this.#do(this.#subscriber.ask());
     }
@@ -212,7 +217,7 @@ export class Live {
     const before = this.#place?.joined === joined ? this.#place.handlers : new Map();
     const handlers = new Map([
       [topic, before.get(topic) ?? ((/** @type {any[]} */ args) => this.#receive(topic, args))],
-      [gone, before.get(gone) ?? (() => this.#place?.gone === gone && this.#leave(null))],
+      [gone, before.get(gone) ?? ((/** @type {any[]} */ args) => this.#place?.gone === gone && this.#gone(args))],
     ]);
     this.#place = { joined, handlers, gone };
     this.#greeted = false;
@@ -223,6 +228,21 @@ export class Live {
       if (!handlers.has(uri)) forget(joined, uri, handler);
     }
     if (this.#closing.signal.aborted) for (const [uri, handler] of handlers) forget(joined, uri, handler);
+  }
+
+  /**
+   * The follower leaves. Or it only hands over the instances of some topics, to whoever answers a procedure, and goes on until then.
+   *
+   * @param {any[]} args
+   */
+  async #gone([topics, procedure]) {
+    if (!Array.isArray(topics)) return this.#leave(null);
+    const place = this.#place;
+    if (!topics.some((topic) => place?.handlers.has(topic))) return;
+    await pause(Math.random() * SPREAD, this.#closing.signal);
+    if (this.#joined === null || this.#place !== place || this.#subscriber.state !== "live") return;
+    this.#next = typeof procedure === "string" ? procedure : null;
+    this.#do(this.#subscriber.ask());
   }
 
   /** Leave the follower if it sends nothing for so long. @param {number} milliseconds */

@@ -11,8 +11,8 @@ import { Latency } from "./latency.js";
 import { Live } from "./live.js";
 import { malformed, readAnswer, readEntries } from "./messages.js";
 
-/** How long a read or a call is repeated while the service is away. [ms] */
-const PATIENCE = 10_000;
+/** How long a read, or a call of an action, is repeated while the service is away: longer than it takes to replace a leader. [ms] */
+const PATIENCE = { read: 10_000, call: 30_000 };
 
 /** A service of the mesh. Made by `connect` and `Mesh.of`. */
 export class Mesh {
@@ -85,7 +85,7 @@ export class Mesh {
     /** @type {import("./live.js").Source} */
     const source = {
       joined: () => this.#link.joined(),
-      open: (joined, position, reach) => this.#open(joined, resource, params, position, reach),
+      open: (joined, position, reach, procedure) => this.#open(joined, procedure, resource, params, position, reach),
       shown: (from, position) => this.#measure("delta", ...this.#matcher.shown(from, position, performance.now())),
       closed: (live) => this.lives.delete(live),
     };
@@ -114,12 +114,12 @@ export class Mesh {
    * @param {{key?: any, atLeast?: Position, patience?: number}} [options] patience [ms]
    * @returns {Promise<{entries: Entry[], position: Position}>}
    */
-  read(resource, params = {}, { key, atLeast, patience = PATIENCE } = {}) {
+  read(resource, params = {}, { key, atLeast, patience = PATIENCE.read } = {}) {
     const kwargs = { ...(key !== undefined && { key }), ...(atLeast && { at_least: atLeast }) };
     return this.#link.persist(patience, async (joined) => {
       /** @type {string[]} */
       const parts = [];
-      const value = await this.#ask(joined, "read", [resource, params], kwargs, parts);
+      const value = await this.#ask(joined, `${this.service}.read`, [resource, params], kwargs, parts);
       const { epoch, revision, entries } = readAnswer({ ...value, from: null }, parts);
       return { entries: entries.flatMap(readEntries), position: [epoch, revision] };
     });
@@ -134,11 +134,11 @@ export class Mesh {
    * @param {{patience?: number, idempotencyKey?: string}} [options] patience [ms]; a key of your own, to go on repeating later
    * @returns {Promise<{result: any, position: Position}>}
    */
-  call(action, args = [], { patience = PATIENCE, idempotencyKey = randomKey() } = {}) {
+  call(action, args = [], { patience = PATIENCE.call, idempotencyKey = randomKey() } = {}) {
     const [positional, named] = Array.isArray(args) ? [args, {}] : [[], args];
     return this.#link.persist(patience, async (joined) => {
       const sent = performance.now();
-      const value = await this.#ask(joined, action, positional, { ...named, idempotency_key: idempotencyKey });
+      const value = await this.#ask(joined, `${this.service}.${action}`, positional, { ...named, idempotency_key: idempotencyKey });
       const { epoch, revision } = readAnswer({ ...value, from: null, entries: "[]" });
       this.#measure("delta", this.#matcher.wrote([epoch, revision], sent));
       return { result: value.result, position: [epoch, revision] };
@@ -153,16 +153,17 @@ export class Mesh {
 
   /**
    * @param {Joined} joined
+   * @param {string | null} procedure of the follower that is to answer, null for any
    * @param {string} resource
    * @param {Params} params
    * @param {Position | null} position
    * @param {Position | null} atLeast
    */
-  async #open(joined, resource, params, position, atLeast) {
+  async #open(joined, procedure, resource, params, position, atLeast) {
     const kwargs = { ...(position && { position }), ...(atLeast && { at_least: atLeast }) };
     /** @type {string[]} */
     const parts = [];
-    const value = await this.#ask(joined, "open", [resource, params], kwargs, parts);
+    const value = await this.#ask(joined, procedure ?? `${this.service}.open`, [resource, params], kwargs, parts);
     const { topic, gone, follower } = value ?? {};
     if (typeof topic !== "string" || typeof gone !== "string") throw malformed("answer", "topic and gone are strings");
     return { ...readAnswer(value, parts), topic, gone, follower: String(follower) };
@@ -172,14 +173,14 @@ export class Mesh {
    * Call a procedure of the service.
    *
    * @param {Joined} joined
-   * @param {string} name
+   * @param {string} uri
    * @param {any[]} args
    * @param {Params} kwargs
    * @param {string[]} [parts] takes the entries of a large result's first parts
    */
-  async #ask(joined, name, args, kwargs, parts) {
+  async #ask(joined, uri, args, kwargs, parts) {
     const sent = performance.now();
-    const value = await joined.call(`${this.service}.${name}`, args, kwargs, parts && ((part) => parts.push(part.entries)));
+    const value = await joined.call(uri, args, kwargs, parts && ((part) => parts.push(part.entries)));
     this.#measure("answer", performance.now() - sent);
     return value;
   }

@@ -41,6 +41,15 @@ def component_name(text: str) -> str:
         raise click.BadParameter(error.message) from error
 
 
+def host_and_port(text: str) -> tuple[str, int]:
+    """Return the two parts of `HOST:PORT`; an IPv6 address may be in brackets. Port 0 is any that is free."""
+    host, separator, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not separator or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise click.BadParameter(f"{text!r}: write HOST:PORT, as in 127.0.0.1:8081")
+    return host, int(port)
+
+
 def json_value(text: str) -> Any:
     """Return JSON, or `text` itself, which needs no quotes; what begins like JSON must be JSON."""
     try:

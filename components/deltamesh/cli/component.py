@@ -9,16 +9,50 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from deltamesh.cli import log, loop
 from deltamesh.cli.application import load
-from deltamesh.cli.arguments import application_name, component_name
+from deltamesh.cli.arguments import application_name, component_name, host_and_port
 from deltamesh.cli.failure import CommandFailed
 from deltamesh.cli.router import Router, router_options
 from deltamesh.collector import tend
 from deltamesh.connection import Connection
+from deltamesh.errors import ConfigurationError
 from deltamesh.follower import Follower
-from deltamesh.leader import Leader
+from deltamesh.health import Health, HealthPort
+from deltamesh.heartbeat import BOUNDS, TOLERANCE
+from deltamesh.journal import DEFAULT, open_journal
+from deltamesh.leader import Leader, State
+from deltamesh.status import Facts, Reporter
 
 PATIENCE: Final = 8.0
 """How long a component may take to leave in order [s]: less than its supervisor waits."""
+
+
+journal_option = click.option(
+    "--journal",
+    metavar="URL",
+    default=DEFAULT,
+    envvar="DELTAMESH_JOURNAL",
+    show_envvar=True,
+    help="Where writes are kept: sqlite:PATH, postgresql://…, or memory: for nowhere.  [default: sqlite: in .crossbar/journal]",
+)
+
+health_option = click.option(
+    "--health",
+    metavar="HOST:PORT",
+    type=host_and_port,
+    envvar="DELTAMESH_HEALTH",
+    show_envvar=True,
+    help="Serve /healthz, /readyz and /metrics there.  [default: not at all]",
+)
+
+tolerance_option = click.option(
+    "--tolerance",
+    type=click.FloatRange(*BOUNDS),
+    default=TOLERANCE,
+    envvar="DELTAMESH_TOLERANCE",
+    show_default=True,
+    show_envvar=True,
+    help="Seconds that it may compute in one go: if the router hears nothing for longer, it counts as dead.",
+)
 
 
 def short_name(service: str) -> str:
@@ -28,23 +62,33 @@ def short_name(service: str) -> str:
 
 @click.command()
 @click.argument("application", metavar="APP", type=application_name)
+@click.option("--name", metavar="NAME", type=component_name, default="leader", show_default=True, help="What `deltamesh status` calls it.")
+@journal_option
+@health_option
+@tolerance_option
 @router_options
-def leader(router: Router, application: str) -> None:
+def leader(router: Router, application: str, name: str, journal: str, health: tuple[str, int] | None, tolerance: float) -> None:
     """
     Lead APP (MODULE:ATTRIBUTE): keep its shared graph, take writes.
 
-    A service has one leader. It connects until it succeeds, and again when it is cut off. SIGTERM ends it in order.
+    A service has one leader; others with the same journal stand by, and one of them takes over when it is gone. It connects until it
+    succeeds, and again when it is cut off. SIGTERM ends it in order.
     """
     service = load(application)
     connection = router.connection()
-    _serve(f"{short_name(service.uris.prefix)}.leader", Leader(service, connection), router, connection)
+    connection.tolerance = tolerance
+    Reporter(connection, service.uris, "leader", name, lambda: leader_facts(component))
+    component = Leader(service, connection, open_journal(journal, service.uris.prefix))
+    _serve(f"{short_name(service.uris.prefix)}.{name}", component, router, connection, health)
 
 
 @click.command()
 @click.argument("application", metavar="APP", type=application_name)
 @click.option("--name", metavar="NAME", type=component_name, help="Unique among the followers of the service.  [default: random]")
+@health_option
+@tolerance_option
 @router_options
-def follower(router: Router, application: str, name: str | None) -> None:
+def follower(router: Router, application: str, name: str | None, health: tuple[str, int] | None, tolerance: float) -> None:
     """
     Follow the leader of APP (MODULE:ATTRIBUTE): compute what clients open.
 
@@ -52,11 +96,19 @@ def follower(router: Router, application: str, name: str | None) -> None:
     """
     service = load(application)
     connection = router.connection()
+    connection.tolerance = tolerance
     component = Follower(service, connection, name=name)
-    _serve(f"{short_name(service.uris.prefix)}.{component.name}", component, router, connection)
+    _serve(f"{short_name(service.uris.prefix)}.{component.name}", component, router, connection, health)
 
 
-def _serve(name: str, component: Leader | Follower, router: Router, connection: Connection) -> None:
+def leader_facts(component: Leader) -> Facts:
+    """Return what a leader says of itself."""
+    here = component.position
+    state = "leads" if component.state is State.LEADING else component.state.value
+    return Facts(state=state, position=None if here is None else (here.epoch, here.revision), term=component.term)
+
+
+def _serve(name: str, component: Leader | Follower, router: Router, connection: Connection, health: tuple[str, int] | None) -> None:
     """Run a component until a signal comes. Prints `<name>: ready` on stdout when it takes part for the first time."""
     service = component.service.uris.prefix
 
@@ -65,6 +117,7 @@ def _serve(name: str, component: Leader | Follower, router: Router, connection: 
         click.echo(f"{name}: warning: {missing} (still trying)", err=True)
 
     async def serve() -> None:
+        port = None if health is None else _listen(Health(name, component, connection), health, connection)
         reminder = connection.reactor.callLater(router.timeout, remind)
         tending = tend(connection.reactor)
         component.start()
@@ -81,9 +134,20 @@ def _serve(name: str, component: Leader | Follower, router: Router, connection: 
                 reminder.cancel()
             tending.stop()
             await _leave(name, component)
+            if port is not None:
+                await port.stop()
 
     log.begin(name)
     loop.run(serve)
+
+
+def _listen(health: Health, where: tuple[str, int], connection: Connection) -> HealthPort:
+    try:
+        port = HealthPort(health, *where, connection.reactor)
+    except ConfigurationError as error:
+        raise CommandFailed(error.message) from error
+    click.echo(f"{health.name}: health at {port.url}")
+    return port
 
 
 async def _leave(name: str, component: Leader | Follower) -> None:

@@ -56,12 +56,13 @@ def write(router: Router, service: str, changes: str, idempotency_key: str | Non
     """
     Write CHANGES to SERVICE, as one transaction, and print the position.
 
+    It is tried again for as long as --timeout says, and done once.
     CHANGES is JSON, {"input": [[key, [value, …]], …]}, or - to read that from standard input. No values remove the key.
     """
     parsed = parse_changes(sys.stdin.read() if changes == "-" else changes)
 
     async def writing(connection: Connection) -> Done:
-        return await Mesh(connection, service).write(parsed, idempotency_key=idempotency_key)
+        return await Mesh(connection, service, patience=router.timeout).write(parsed, idempotency_key=idempotency_key)
 
     done = router.ask(_asking(service, writing))
     click.echo(msgspec.json.encode({"epoch": done.position.epoch, "revision": done.position.revision}))
@@ -73,11 +74,15 @@ def write(router: Router, service: str, changes: str, idempotency_key: str | Non
 @click.option("--arg", "pairs", metavar="NAME=VALUE", type=named_value, multiple=True, help="An argument, as JSON or plain text.")
 @router_options
 def call(router: Router, service: str, action: str, pairs: tuple[tuple[str, Any], ...]) -> None:
-    """Call ACTION of SERVICE, and print its result and the position."""
+    """
+    Call ACTION of SERVICE, and print its result and the position.
+
+    It is tried again for as long as --timeout says, and done once.
+    """
     arguments = mapping("argument", pairs)
 
     async def calling(connection: Connection) -> Done:
-        return await Mesh(connection, service).call(action, **arguments)
+        return await Mesh(connection, service, patience=router.timeout).call(action, **arguments)
 
     done = router.ask(_asking(service, calling))
     click.echo(msgspec.json.encode({"result": done.result, "epoch": done.position.epoch, "revision": done.position.revision}))

@@ -73,7 +73,11 @@ def router_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--router", "url", metavar="URL", default=DEFAULT_URL, show_default=True, help=f"{_FORMS}; or set DELTAMESH_ROUTER.")
     @click.option("--realm", metavar="NAME", default=DEFAULT_REALM, show_default=True, help="WAMP realm; or set DELTAMESH_REALM.")
     @click.option(
-        "--timeout", type=click.FloatRange(0, min_open=True), default=TIMEOUT, show_default=True, help="Seconds to wait for a connection."
+        "--timeout",
+        type=click.FloatRange(0, min_open=True),
+        default=TIMEOUT,
+        show_default=True,
+        help="Seconds to wait for a connection, and for the service.",
     )
     @click.option("--authid", metavar="NAME", help="Who this is; or set DELTAMESH_AUTHID.")
     @click.option("--ticket-file", metavar="FILE", type=_FILE, help="The ticket that proves it; or set DELTAMESH_TICKET to the ticket.")
