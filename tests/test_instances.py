@@ -98,7 +98,7 @@ class Leader:
 
     def _note(self) -> None:
         for index, watch in enumerate(self._watches):
-            self.truth[self.shared.position, index] = watch.entries()
+            self.truth[Position(self.shared.position.epoch, self.shared.revision), index] = watch.entries()
 
 
 class Alike(Shared):
@@ -147,7 +147,8 @@ class Follower:
         for output in outputs:
             if isinstance(output, Ask):
                 leader.flush()
-                snapshot = leader.shared.snapshot(output.position, 64)
+                shared = leader.shared
+                snapshot = (shared.resume(output.position, 64) if output.position else None) or shared.snapshot(64)
                 answer = Answer(snapshot.position.epoch, snapshot.since, snapshot.position.revision, join(snapshot.texts))
                 self._do(leader, self.source.answer(output.number, "shared", answer))
             elif isinstance(output, Apply):

@@ -13,20 +13,23 @@ from typing import Any, Final
 
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from deltamesh.audience import Audience
 from deltamesh.connection import Connection
 from deltamesh.deltas import Deltas
-from deltamesh.errors import InvalidParameters, Leaving, NotCaughtUp, TooLarge
+from deltamesh.errors import InvalidParameters, NotCaughtUp, TooLarge
 from deltamesh.instances import MAX_INSTANCES, Instance, Instances
 from deltamesh.mirroring import Mirroring
 from deltamesh.service import Service
+from deltamesh.spreading import Spreading
+from deltamesh.status import Facts
 from deltamesh.stream import Position, parts
 from deltamesh.transaction import Caller
 from deltamesh.uris import check_name
 from deltamesh.values import NotJSON
+from deltamesh.wamp import PublishOptions, WampError
 
 CONCURRENCY: Final = 256
 """Calls of one kind that the router may have under way at one follower."""
@@ -45,6 +48,9 @@ PART_SIZE: Final = 256 * 1024
 
 MAX_ANSWERED: Final = 10_000
 """Sessions of one instance that were answered and have not subscribed yet; the others just find a gap if they missed something."""
+
+LINGER: Final = 2.0
+"""How long a follower that leaves goes on for clients that have not moved yet [s]."""
 
 MAX_RESULT: Final = 3 << 20
 """Characters of entries in a result that does not come in parts: of up to 4 bytes each, they fit into one message."""
@@ -88,6 +94,9 @@ class Follower:
         self._num_calls = 0  # under way
         self._idle: Deferred[None] | None = None  # waits until none is
         self._is_leaving = False
+        self._late: set[int] = set()  # sessions that were answered while leaving, and have not subscribed yet
+        self._takes: Any = None  # the registration under which instances are handed over to this follower; None: they cannot be
+        self._spreading = Spreading(service.uris, connection, self.name, self._instances, self._facts)
         self._tidying = LoopingCall(self._tidy)
         self._announcing = LoopingCall(self._announce)
         connection.on_join(self._set_up)
@@ -98,15 +107,38 @@ class Follower:
         """Where the mirror is; None before there is any content."""
         return self._instances.position
 
+    def readiness(self) -> list[str]:
+        """Return why it is not to be used now, though it has a session; nothing: it serves, and misses nothing."""
+        if self._is_leaving:
+            return ["it is leaving"]
+        return [] if self._registered and self._mirroring.is_live else ["it is catching up with its leader"]
+
+    def readings(self) -> dict[str, float]:
+        """Return its numbers, for `health`. Cost: linear in the instances."""
+        return {
+            "component_revision": 0 if self.position is None else self.position.revision,
+            "follower_instances": len(self._instances),
+            "follower_subscriptions": sum(len(each.subscribers) for each in self._instances.all()),
+            "follower_calls_in_flight": self._num_calls,
+            "follower_lag_revisions": self._mirroring.lag,
+            "follower_silence_seconds": self._mirroring.silence,
+        }
+
     def start(self) -> None:
         """Begin to connect; serve as soon as the shared graph is there."""
         self._tidying.start(self._grace / 4, now=False)
         self._announcing.start(ANNOUNCE_INTERVAL, now=False)
+        self._spreading.start()
         self._connection.start()
 
     async def stop(self) -> None:
-        """Take no new calls, finish those under way, tell the clients to move, and leave."""
+        """
+        Leave: take no new calls, finish those under way, tell the clients to move, go on for those who have not, but not for long.
+
+        No call fails: what still arrives is answered, and who opens something is told to move as soon as it subscribes.
+        """
         self._is_leaving = True
+        self._spreading.stop()
         for loop in (self._tidying, self._announcing):
             if loop.running:
                 loop.stop()
@@ -117,21 +149,52 @@ class Follower:
             await self._idle
         self._flush()
         self._connection.publish(self.service.uris.follower_gone(self.name))
+        end = self._now() + LINGER
+        while self._has_clients() and self._spreading.has_others and self._now() < end:
+            await deferLater(self._connection.reactor, LINGER / 40, lambda: None)
+        self._flush()
         await self._connection.stop()
+
+    def _has_clients(self) -> bool:
+        """Whether somebody would miss this follower."""
+        is_connected = self._connection.session is not None
+        return is_connected and (bool(self._late) or any(each.subscribers for each in self._instances.all()))
+
+    def _facts(self) -> Facts:
+        state = "leaving" if self._is_leaving else "serves" if self._registered else "catching up"
+        here = self.position
+        position = None if here is None else (here.epoch, here.revision)
+        return Facts(state=state, position=position, takes=self._takes is not None and not self._is_leaving)
 
     # Joining
 
     async def _set_up(self, connection: Connection) -> None:
+        if self._is_leaving:
+            return
         uris = self.service.uris
         await connection.call("wamp.session.add_testament", uris.follower_gone(self.name), [], {})
         await self._audience.follow(connection.session)
         await self._mirroring.begin()
         for uri, procedure in ((uris.open, self._open), (uris.read, self._read)):
             self._registered.append(await connection.register(uri, self._counted(procedure), invoke="roundrobin", concurrency=CONCURRENCY))
+        await self._offer(connection)
+        self._spreading.reporter.now()
         self.log.info("{name} follows {service} at {position}", name=self.name, service=uris.prefix, position=self._wire_position())
+
+    async def _offer(self, connection: Connection) -> None:
+        """Let other followers hand instances over to this one."""
+        uri = self.service.uris.open_at(self.name)
+        try:
+            self._takes = await connection.register(uri, self._counted(self._open), concurrency=CONCURRENCY)
+        except WampError as error:
+            self.log.info("{name} cannot be handed instances over: {error}", name=self.name, error=error)
+        else:
+            self._registered.append(self._takes)
 
     def _lost(self) -> None:
         self._registered.clear()
+        self._takes = None
+        self._late.clear()
         self._mirroring.lost()
         self._audience.lost()
 
@@ -158,9 +221,9 @@ class Follower:
     ) -> dict[str, Any]:
         known = None if position is None else Position.from_wire(position)
         instance = await self._instance(details, resource, params, at_least, known)
-        if self._is_leaving:
-            raise Leaving  # what is opened here would have to be opened anew at once
         answer = self._instances.answer(instance, known)
+        if self._is_leaving and details.caller is not None:
+            self._late.add(details.caller)
         if details.caller is not None and len(instance.answered) < MAX_ANSWERED:
             instance.answered[details.caller] = answer.position
         wire = {
@@ -188,6 +251,7 @@ class Follower:
     async def _instance(self, details: Any, resource: Any, params: Any, at_least: Any, known: Position | None) -> Instance:
         caller = Caller(details.caller, details.caller_authid, details.caller_authrole)
         identity, describe = self.service.instantiate(resource, params, caller)
+        self._mirroring.take_in()  # so that a caller finds what it has written, without saying so
         if at_least is not None:
             await self._reached(Position.from_wire(at_least))
         here = self.position
@@ -264,6 +328,9 @@ class Follower:
         position = instance.answered.pop(session, None)
         event = instance.publisher.announce() if position is None else instance.publisher.catch_up(position)
         self._connection.publish_delta(instance.topic, event, eligible=[session])
+        if self._is_leaving:
+            self._late.discard(session)
+            self._connection.publish(self.service.uris.follower_gone(self.name), options=PublishOptions(eligible=[session]))
 
     def _announce(self) -> None:
         self._deltas.publish([(each.topic, each.publisher.announce()) for each in self._instances.all() if each.subscribers])

@@ -44,6 +44,8 @@ class Instance:
     """The whole content as JSON text, while it is known and current."""
     unused_since: float | None = None
     """When the last subscriber left, or the instance was made without one [s]; None while there are subscribers."""
+    handed_over: float = float("-inf")
+    """When its clients were last asked to open it elsewhere [s]."""
 
 
 class Instances:

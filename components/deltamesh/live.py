@@ -49,6 +49,7 @@ class Live:
         self._listening: list[tuple[Topics, str, Handler]] = []
         self._topic: str | None = None  # that is subscribed to
         self._latest = 0  # number of the last ask
+        self._next: str | None = None  # procedure of the next ask, if a follower has named one
         self._tries = 0
         self._is_closed = False
         self._watchdog: DelayedCall | None = None
@@ -104,10 +105,16 @@ class Live:
         self._topic = None
         self._subscriber.lost()
 
-    def _gone(self, follower: str | None) -> None:
-        if follower == self.follower and self.is_live:
+    def _gone(self, follower: str | None, topics: Any = None, procedure: Any = None) -> None:
+        """The follower leaves. Or it only hands over the instances of `topics`, to whoever answers `procedure`, and goes on until then."""
+        if follower != self.follower or not self.is_live:
+            return
+        if not isinstance(topics, list | tuple):
             self._subscriber.lost()
             self._do(self._subscriber.connected())
+        elif self._topic in topics:
+            self._next = procedure if isinstance(procedure, str) else None
+            self._do(self._subscriber.ask())
 
     # The stream
 
@@ -143,13 +150,17 @@ class Live:
         if self._at_least is not None:
             options["at_least"] = self._at_least.to_wire()
         texts: list[str] = []
+        named, self._next = self._next, None
         try:
             wire = await mesh.connection.call(
-                mesh.uris.open, self.resource, self.parameters, on_progress=lambda part: texts.append(part["entries"]), **options
+                named or mesh.uris.open, self.resource, self.parameters, on_progress=lambda part: texts.append(part["entries"]), **options
             )
             answer = Answer.from_wire({**wire, "entries": join([*texts, wire["entries"]])})
         except DeltameshError as error:
-            await self._try_again(ask, error)
+            if named is None:
+                await self._try_again(ask, error)
+            elif ask.number == self._latest:  # that follower cannot: then any
+                self._do(self._subscriber.ask())
             return
         if ask.number != self._latest:
             return
@@ -198,7 +209,7 @@ class Live:
                 self._do(self._subscriber.ask())
 
         former, self._topic = self._listening, topic
-        self._listening = [(topics, gone, lambda: self._gone(follower)), (topics, topic, event)]
+        self._listening = [(topics, gone, lambda *arguments: self._gone(follower, *arguments[:2])), (topics, topic, event)]
         self._expect_event(LONG_SILENCE if topics.has(topic) else GREETING)
         for _, uri, handler in self._listening:
             ensureDeferred(topics.add(uri, handler)).addErrback(self._not_subscribed)

@@ -26,8 +26,8 @@ def wait_until_ready(mesh: RunningCommand, node: NodeDirectory) -> None:
 
 
 def leftovers(node: NodeDirectory) -> list[str]:
-    """Return what is in the node directory beside its configuration and keys."""
-    return sorted({path.name for path in (node.folder / ".crossbar").iterdir()} - {"config.json", "key.priv", "key.pub"})
+    """Return what is in the node directory beside its configuration, keys and journals."""
+    return sorted({path.name for path in (node.folder / ".crossbar").iterdir()} - {"config.json", "journal", "key.priv", "key.pub"})
 
 
 def kill(mesh: RunningCommand, word: str) -> None:

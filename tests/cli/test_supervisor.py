@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 import psutil
 import pytest
 
-from deltamesh.cli.program import MAX_LINE, CannotStart, Program, Supervised
+from deltamesh.cli.program import MAX_LINE, CannotStart, Program, State, Supervised
 from deltamesh.cli.supervisor import Supervisor, first_ready, supervise
 from tests.cli.running_command import TIMEOUT
 
@@ -101,7 +101,8 @@ def test_pauses_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deltamesh.cli.program.FIRST_PAUSE", 0.01)
     lines = run([python("one", "sys.exit(3)")], until=said("in 0.08 s"))
 
-    assert lines[:4] == [("one", f"ended with exit code 3, starting it again in {pause} s") for pause in (0.01, 0.02, 0.04, 0.08)]
+    assert [text.split(",")[-1] for _, text in lines[:4]] == [f" starting it again in {pause} s" for pause in (0.01, 0.02, 0.04, 0.08)]
+    assert lines[0] == ("one", "ended with exit code 3, starting it again in 0.01 s")
 
 
 def test_the_pause_has_a_limit_and_a_steady_program_starts_with_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,10 +111,32 @@ def test_the_pause_has_a_limit_and_a_steady_program_starts_with_the_first(monkey
     fails = [python("one", "sys.exit(1)")]
     lines = run(fails, until=said("again", 4))
     monkeypatch.setattr("deltamesh.cli.program.STEADY", 0.0)
-    steady = run(fails, until=said("again", 4))
+    steady = run([python("one", "print('one: ready'); sys.exit(1)")], until=said("again", 4))
 
     assert [text.split()[-2] for _, text in lines[:4]] == ["0.01", "0.02", "0.02", "0.02"]
-    assert [text.split()[-2] for _, text in steady[:4]] == ["0.01", "0.01", "0.01", "0.01"]
+    assert [text.split()[-2] for _, text in steady if "again" in text] == ["0.01", "0.01", "0.01", "0.01"]
+
+
+def test_who_ends_again_and_again_is_told_in_one_line_with_what_it_said_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deltamesh.cli.program.FIRST_PAUSE", 0.01)
+    lines = run([python("one", "import nowhere"), python("two", "print('bye'); sys.exit(2)")], until=said("put that right", 2))
+    silent = run([python("one", "sys.exit(2)")], until=said("error: "))
+
+    told = {name: text for name, text in reversed(lines) if "put that right" in text}
+    parts = {name: text.replace("within ", "; ").split("; ") for name, text in told.items()}
+    missing = "it said \"ModuleNotFoundError: No module named 'nowhere'\": put that right, starting it again in 0.04 s"
+    assert parts["one"][0::2] == ["error: ended with exit code 1, 3 times ", missing]
+    assert parts["two"][0::2] == ["error: ended with exit code 2, 3 times ", "it said 'bye': put that right, starting it again in 0.04 s"]
+    assert sum("again in" in text for _, text in silent) == 3
+    assert sum("it says nothing: try `" in text for _, text in silent) == 1
+
+
+def test_who_ends_now_and_then_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deltamesh.cli.program.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("deltamesh.cli.program.LOOP_TIME", 0.0)
+    lines = run([python("one", "sys.exit(2)")], until=said("again", 4))
+
+    assert not any("error" in text for _, text in lines)
 
 
 def test_a_program_that_was_killed_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,6 +167,58 @@ def test_a_program_that_is_needed_and_fails_ends_all() -> None:
         run([python("one", WAITS)], [python("two", "sys.exit(1)", is_needed=True)], until=said("never"))
 
     assert children() == before
+
+
+def test_one_more_of_a_stage_ends_with_its_stage_and_one_that_is_ended_leaves_no_trace() -> None:
+    lines = Lines()
+    before = children()
+    polite = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('bye'))); "
+
+    def waits(name: str) -> Program:
+        return python(name, f"{polite} print('{name}: ready'); time.sleep(1000)")
+
+    async def work(supervisor: Supervisor) -> None:
+        (first,) = supervisor.start([waits("first")])
+        supervisor.start([waits("later")])
+        more = supervisor.start([waits("beside"), waits("ended")], beside=first)
+        for each in supervisor.programs:
+            await each.ready.wait()
+        await supervisor.end(more[1])
+        lines.say("test", "ended one")
+        assert (more[1].state, more[1].pid, len(supervisor.programs)) == (State.ENDED, None, 3)
+        interrupt()
+
+    asyncio.run(supervise(work, {}, lines.say))
+
+    assert children() == before
+    said = [name for name, text in lines if text in ("bye", "ended one")]
+    assert said[:3] == ["ended", "test", "later"]
+    assert sorted(said[3:]) == ["beside", "first"]
+
+
+def test_what_a_program_does_can_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deltamesh.cli.program.FIRST_PAUSE", 0.01)
+    states: list[tuple[State, int, str | None]] = []
+
+    async def look(started: list[Supervised], lines: Lines) -> None:
+        (one,) = started
+        states.append((one.state, one.restarts, one.error))
+        await one.ready.wait()
+        states.append((one.state, one.restarts, one.error))
+        await lines.have("again", 1)
+        states.append((one.state, one.restarts, one.error))
+        await lines.have("again", 3)
+        states.append((one.state, one.restarts, one.error))
+
+    code = "print('one: ready'); sys.stdout.flush(); time.sleep(0.3); print('error: no'); sys.exit(1)"
+    run([python("one", code)], until=look)
+
+    assert states == [
+        (State.STARTING, 0, None),
+        (State.READY, 0, None),
+        (State.WAITING, 0, "error: no"),
+        (State.WAITING, 2, "error: no"),
+    ]
 
 
 def test_what_a_program_has_started_ends_with_it() -> None:

@@ -13,12 +13,15 @@ from deltamesh.errors import DeltameshError
 
 COMMANDS: Final = {
     "run": "run",
+    "scale": "scale",
+    "status": "status",
     "leader": "component",
     "follower": "component",
     "read": "data",
     "watch": "watch",
     "write": "data",
     "call": "data",
+    "journal": "journal",
     "check": "check",
     "key": "key",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogBeginner
@@ -11,8 +12,8 @@ _CHATTY: Final = ("autobahn", "txaio", "twisted", "crossbar", "log_legacy", "std
 """Whose news are for their developers; their warnings and errors are for everybody."""
 
 
-def begin(name: str, *, only_errors: bool = False) -> None:
-    """Let the log of this process go to stderr, as that of `name`. Call it once."""
+def begin(name: str, *, only_errors: bool = False, say: Callable[[str], None] | None = None) -> None:
+    """Let the log of this process go to stderr, as that of `name`; or line by line to `say`, without the name. Call it once."""
     lowest = LogLevel.error if only_errors else LogLevel.info
 
     def observe(event: LogEvent) -> None:
@@ -21,7 +22,10 @@ def begin(name: str, *, only_errors: bool = False) -> None:
         if level < lowest or (is_chatty and level < LogLevel.warn):
             return
         for line in _text(event).splitlines():
-            print(f"{name}: {_mark(level)}{line}", file=sys.stderr, flush=True)
+            if say is None:
+                print(f"{name}: {_mark(level)}{line}", file=sys.stderr, flush=True)
+            else:
+                say(f"{_mark(level)}{line}")
 
     globalLogBeginner.beginLoggingTo([observe], redirectStandardIO=False)  # type: ignore[list-item]
 

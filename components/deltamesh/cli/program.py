@@ -5,19 +5,29 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import shlex
 import signal
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 FIRST_PAUSE: Final = 0.5
 MAX_PAUSE: Final = 30.0
 """How long to wait before a program is started again, at first and at most [s]; the pause doubles each time."""
 
-STEADY: Final = 20.0
-"""A program that ran for so long [s] has recovered: its next pause is the first one again."""
+STEADY: Final = 5.0
+"""A program that was ready for so long [s] has recovered: its next pause is the first one again."""
+
+LOOP: Final = 3
+LOOP_TIME: Final = 60.0
+"""A program that ends so often within so many seconds needs somebody to look: what it said last is told then."""
+
+MAX_ERROR: Final = 300
+"""Characters of an error that is told again."""
 
 PATIENCE: Final = 10.0
 """How long a program may take to stop before it is killed [s]; a router with many sessions takes two."""
@@ -49,6 +59,16 @@ class Program:
     """Whether exit code 0 means that it has done its work."""
 
 
+class State(Enum):
+    """What a program is doing."""
+
+    STARTING = "starting"
+    READY = "ready"
+    WAITING = "waiting to be started again"
+    STOPPING = "stopping"
+    ENDED = "ended"
+
+
 class Supervised:
     """One program, from `run` until that is cancelled."""
 
@@ -56,6 +76,14 @@ class Supervised:
         self.program = program
         self.ready = asyncio.Event()
         """Set when it was ready for the first time."""
+        self.state = State.STARTING
+        self.restarts = 0
+        """How often it was started again."""
+        self.error: str | None = None
+        """The last line about an error that it said since it was started."""
+        self._steady_from: float | None = None  # if it still runs then, it has recovered
+        self._last_line = ""
+        self._ends: deque[float] = deque(maxlen=LOOP)
         self._environment = environment
         self._say = say
         self._process: asyncio.subprocess.Process | None = None
@@ -67,21 +95,48 @@ class Supervised:
         Raises:
             CannotStart: it is needed, and ended before it was ready.
         """
-        clock = asyncio.get_running_loop().time
         pause = FIRST_PAUSE
-        while True:
-            began = clock()
-            code = await self._run_once()
-            if code == 0 and self.program.may_finish:
-                self._tell("has finished")
-                return
-            if self.program.is_needed and not self.ready.is_set():
-                raise CannotStart(f"{self.program.name} {_ending(code)}")
-            if clock() - began > STEADY:
-                pause = FIRST_PAUSE
-            self._tell(f"{_ending(code)}, starting it again in {pause:g} s")
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, MAX_PAUSE)
+        try:
+            while True:
+                code = await self._run_once()
+                if code == 0 and self.program.may_finish:
+                    self._tell("has finished")
+                    return
+                if self.program.is_needed and not self.ready.is_set():
+                    raise CannotStart(f"{self.program.name} {_ending(code)}")
+                if self._steady_from is not None and self._now() >= self._steady_from:
+                    pause = FIRST_PAUSE
+                self.state = State.WAITING
+                self._tell(f"{self._told(_ending(code))}, starting it again in {pause:g} s")
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, MAX_PAUSE)
+                self.restarts += 1
+        finally:
+            self.state = State.ENDED
+
+    @property
+    def pid(self) -> int | None:
+        """The process; None while there is none."""
+        return None if self._process is None else self._process.pid
+
+    def _told(self, ending: str) -> str:
+        """Return `ending`; if it ends again and again, as an error, with what it said and what to do."""
+        now = self._now()
+        self._ends.append(now)
+        if len(self._ends) < LOOP or now - self._ends[0] > LOOP_TIME:
+            return ending
+        said = self.error or self._last_line
+        remedy = f"it said {said!r}: put that right" if said else f"it says nothing: try `{shlex.join(self.program.command)}`"
+        return f"error: {ending}, {LOOP} times within {max(1.0, now - self._ends[0]):.0f} s; {remedy}"
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+    def _has_begun(self) -> None:
+        """It is ready, or one cannot know."""
+        self.state = State.READY
+        self._steady_from = self._now() + STEADY
 
     def kill(self) -> None:
         """End the process and all that it has started, at once."""
@@ -90,6 +145,8 @@ class Supervised:
 
     async def _run_once(self) -> int:
         """Run one process to its end; return its exit code, or the negative number of the signal that killed it."""
+        self.state = State.STARTING
+        self.error, self._last_line, self._steady_from = None, "", None
         output, its_output = os.pipe()
         try:
             process = self._process = await asyncio.create_subprocess_exec(
@@ -111,6 +168,8 @@ class Supervised:
             raise
         finally:
             os.close(its_output)
+        if not self.program.says_ready:
+            self._has_begun()
         relaying = asyncio.create_task(self._relay(output))
         try:
             return await process.wait()
@@ -122,6 +181,7 @@ class Supervised:
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         """Ask the process to stop, if it is still there, and kill what is left of its group."""
         if process.returncode is None:
+            self.state = State.STOPPING
             process.terminate()
             try:
                 await asyncio.wait_for(process.wait(), PATIENCE)
@@ -148,7 +208,11 @@ class Supervised:
                     return
                 text = line.decode(errors="replace").rstrip().removeprefix(mark)
                 if self.program.says_ready and text.startswith("ready"):
+                    self._has_begun()
                     self.ready.set()
+                self._last_line = text.strip()[:MAX_ERROR] or self._last_line
+                if "error" in text.lower():
+                    self.error = self._last_line
                 self._tell(text)
         finally:
             transport.close()

@@ -3,123 +3,154 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import cycle
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Final
 
 import click
+from twisted.internet import asyncioreactor
+from twisted.internet.defer import Deferred
 
-from deltamesh.cli import node
+from deltamesh.cli import log, node
 from deltamesh.cli.application import load
 from deltamesh.cli.arguments import application_name, command_line
 from deltamesh.cli.component import short_name
+from deltamesh.cli.control import Control
 from deltamesh.cli.failure import CommandFailed
-from deltamesh.cli.program import CannotStart, Program, Supervised
+from deltamesh.cli.formation import MAX_FOLLOWERS, MAX_STANDBYS, Formation, extras
+from deltamesh.cli.output import OURSELVES, Output
+from deltamesh.cli.program import CannotStart, Program
+from deltamesh.cli.scaling import Scaler, range_of
 from deltamesh.cli.supervisor import Supervisor, first_ready, supervise
+from deltamesh.connection import Connection
+from deltamesh.errors import ConfigurationError
+from deltamesh.identity import identity
 
-MAX_FOLLOWERS: Final = 256
-
-_COLOURS: Final = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green", "bright_yellow", "bright_magenta")
+LEAVING: Final = 2.0
+"""How long it may take to leave the mesh before all of it is stopped [s]."""
 
 
 @click.command()
 @click.argument("applications", metavar="APP...", type=application_name, nargs=-1, required=True)
 @click.option("--followers", type=click.IntRange(1, MAX_FOLLOWERS), default=1, show_default=True, help="Followers of each application.")
+@click.option("--standby", type=click.IntRange(0, MAX_STANDBYS), default=0, show_default=True, help="Leaders of each that stand by.")
+@click.option("--autoscale", metavar="MIN..MAX", type=range_of, help="Let their load decide how many followers there are.")
+@click.option(
+    "--journal",
+    metavar="URL",
+    envvar="DELTAMESH_JOURNAL",
+    show_envvar=True,
+    help="Where leaders keep what is written.  [default: sqlite files in the node directory]",
+)
+@click.option("--log", "form", type=click.Choice(["human", "json"]), default="human", show_default=True, help="How to print what all say.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the web page, instead of the one that the node directory says.")
 @click.option("--cbdir", type=click.Path(file_okay=False, path_type=Path), default=".crossbar", show_default=True, help="Node directory.")
 @click.option("--with", "commands", metavar="COMMAND", type=command_line, multiple=True, help="Also run this command, as a feeder.")
-def run(applications: Sequence[str], followers: int, port: int | None, cbdir: Path, commands: Sequence[list[str]]) -> None:
+def run(
+    applications: Sequence[str],
+    followers: int,
+    standby: int,
+    autoscale: tuple[int, int] | None,
+    journal: str | None,
+    form: str,
+    port: int | None,
+    cbdir: Path,
+    commands: Sequence[list[str]],
+) -> None:
     """
     Run a whole mesh: a router, and for each APP (MODULE:ATTRIBUTE) a leader and followers.
 
-    What dies is started again. Ctrl-C stops everything, in order; a second one at once. Other programs find the router in
-    the environment variable DELTAMESH_ROUTER.
+    What dies is started again. `deltamesh scale` changes how many there are. Ctrl-C stops everything, in order; a second one at once.
+    Other programs find the router in the environment variable DELTAMESH_ROUTER.
     """
+    loop = _shared_loop()  # before an application is loaded, which may look for it
     node.need_router()
     here = node.read(cbdir, port)
-    names = [short_name(load(each).uris.prefix) for each in applications]
+    services = [load(each).uris.prefix for each in applications]
+    names = [short_name(each) for each in services]
     if len(set(names)) < len(names):
         raise CommandFailed(f"two applications are called {max(names, key=names.count)}: run each of them once, or in a mesh of its own")
-    mesh = Programs(
-        router=_router(here),
-        leaders=[_component("leader", each, f"{name}.leader") for each, name in zip(applications, names, strict=True)],
-        followers=[
-            [_component("follower", each, f"{name}.follower{number}") for number in range(1, followers + 1)]
-            for each, name in zip(applications, names, strict=True)
-        ],
-        extras=_extras(commands),
+    if autoscale is not None:
+        followers = min(max(followers, autoscale[0]), autoscale[1])
+    mesh = Formation(
+        _router(here),
+        list(zip(applications, services, names, strict=True)),
+        {"follower": followers, "standby": standby},
+        extras(commands),
     )
     here.check_free()
-    output = Output(mesh.names())
+    output = Output(mesh.names(), as_json=form == "json")
     for warning in here.warnings():
-        output.say("run", f"warning: {warning}")
+        output.say(OURSELVES, f"warning: {warning}")
 
+    member = Member(here, mesh, output, autoscale)
     has_started = False
 
     async def work(supervisor: Supervisor) -> None:
         nonlocal has_started
         await first_ready(supervisor.start([mesh.router]))
         has_started = True
-        await mesh.start_components(supervisor)
-        output.say("run", f"ready: {here.web or here.url}")
-        supervisor.start(mesh.extras)
+        member.start()
+        try:
+            await mesh.start(supervisor)
+            output.say(OURSELVES, f"ready: {here.web or here.url}")
+            supervisor.start(mesh.extras)
+            await asyncio.Event().wait()
+        finally:
+            await member.stop()
 
-    environment = {"DELTAMESH_ROUTER": here.url, "DELTAMESH_REALM": here.realm}
+    environment = {
+        "DELTAMESH_ROUTER": here.url,
+        "DELTAMESH_REALM": here.realm,
+        "DELTAMESH_HEALTH": "",  # one port cannot be that of all
+        "DELTAMESH_JOURNAL": journal or f"sqlite:{cbdir / 'journal'}/",  # no argument: it may hold a password
+    }
     try:
-        asyncio.run(supervise(work, environment, output.say))
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(supervise(work, environment, output.say))
     except CannotStart as error:
         raise CommandFailed(str(error)) from error
     finally:
         here.clean_up(after_router=has_started)
 
 
-@dataclass(frozen=True)
-class Programs:
-    """What makes a mesh, by stages."""
+class Member:
+    """This process as a part of the mesh that it runs."""
 
-    router: Program
-    leaders: list[Program]
-    followers: list[list[Program]]
-    """For each application."""
-    extras: list[Program]
-
-    def names(self) -> list[str]:
-        """Return the names of all programs."""
-        followers = [each for group in self.followers for each in group]
-        return [each.name for each in [self.router, *self.leaders, *followers, *self.extras]]
-
-    async def start_components(self, supervisor: Supervisor) -> None:
-        """Start leaders and followers; return when every application has a leader and a follower that are ready."""
-        leaders = supervisor.start(self.leaders)
-        started = supervisor.start([each for group in self.followers for each in group])
-        groups: list[list[Supervised]] = [[leader] for leader in leaders]
-        for group in self.followers:
-            groups.append(started[: len(group)])
-            started = started[len(group) :]
-        for each in groups:
-            await first_ready(each)
-
-
-class Output:
-    """Lines with the name of who says it in front, each name in its colour if this is a terminal."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._width = max(len(name) for name in names)
-        self._colours = dict(zip(names, cycle(_COLOURS), strict=False))
-
-    def say(self, name: str, text: str) -> None:
-        """Print one line."""
-        label = click.style(name.ljust(self._width), fg=self._colours.get(name), bold=name not in self._colours)
+    def __init__(self, here: node.Node, mesh: Formation, output: Output, autoscale: tuple[int, int] | None) -> None:
+        self._output = output
         try:
-            click.echo(f"{label} | {text}")
-        except BrokenPipeError:  # nobody reads any more, as behind `| head`: stop in order, and say nothing about it
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            os.kill(os.getpid(), signal.SIGTERM)
+            self._connection = Connection(here.url, realm=here.realm, identity=identity())
+        except ConfigurationError as error:
+            raise CommandFailed(error.message) from error
+        Control(self._connection, mesh, self._say)
+        self._scaler = None if autoscale is None else Scaler(self._connection, mesh, autoscale, self._say)
+
+    def start(self) -> None:
+        """Connect, and again whenever the router was away."""
+        log.begin(OURSELVES, say=self._say)
+        self._connection.reactor.startRunning(installSignalHandlers=False)  # its loop runs already
+        self._connection.start()
+        if self._scaler is not None:
+            self._scaler.start()
+
+    async def stop(self) -> None:
+        """Leave, if the router lets us soon."""
+        if self._scaler is not None:
+            self._scaler.stop()
+        left = Deferred.fromCoroutine(self._connection.stop()).asFuture(asyncio.get_running_loop())
+        await asyncio.wait([left], timeout=LEAVING)
+
+    def _say(self, text: str) -> None:
+        self._output.say(OURSELVES, text)
+
+
+def _shared_loop() -> asyncio.AbstractEventLoop:
+    """Return the event loop that asyncio, which supervises, shares with Twisted, which joins the mesh."""
+    loop = asyncio.new_event_loop()
+    asyncioreactor.install(loop)  # type: ignore[no-untyped-call]
+    return loop
 
 
 def _router(here: node.Node) -> Program:
@@ -127,26 +158,3 @@ def _router(here: node.Node) -> Program:
     if here.insight_port is not None:
         command += ["--insight-port", str(here.insight_port)]
     return Program("router", command, is_needed=True)
-
-
-def _component(kind: str, application: str, name: str) -> Program:
-    command = [sys.executable, "-m", "deltamesh", kind, application]
-    if kind == "follower":
-        command += ["--name", name.rpartition(".")[2]]
-    return Program(name, command)
-
-
-def _extras(commands: Sequence[list[str]]) -> list[Program]:
-    """Name each after its module or program, with a number if there are several."""
-    programs: dict[str, Program] = {}
-    for command in commands:
-        is_python = command[0] in ("python", "python3")
-        plain = command[2] if is_python and command[1:2] == ["-m"] and len(command) > 2 else PurePath(command[0]).name
-        name, number = plain, 1
-        while name in programs:
-            number += 1
-            name = f"{plain}-{number}"
-        # in the environment that we are in, even if that is not the one of the shell
-        words = [sys.executable, *command[1:]] if is_python else command
-        programs[name] = Program(name, words, says_ready=False, may_finish=True)
-    return list(programs.values())

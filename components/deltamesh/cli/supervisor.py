@@ -26,11 +26,27 @@ class Supervisor:
         self._say = say
         self._stages: list[dict[asyncio.Task[None], Supervised]] = []
 
-    def start(self, programs: Sequence[Program]) -> list[Supervised]:
-        """Start a stage. It is stopped before those that were started earlier."""
+    def start(self, programs: Sequence[Program], *, beside: Supervised | None = None) -> list[Supervised]:
+        """Start a stage, which is stopped before those that were started earlier; or more programs of the stage that `beside` is in."""
         started = [Supervised(program, self._environment, self._say) for program in programs]
-        self._stages.append({self._group.create_task(each.run()): each for each in started})
+        if beside is None:
+            self._stages.append({})
+        stage = self._stages[-1] if beside is None else next(stage for stage in self._stages if beside in stage.values())
+        stage.update({self._group.create_task(each.run()): each for each in started})
         return started
+
+    async def end(self, program: Supervised) -> None:
+        """Stop one program, and forget it; return when nothing of it is left."""
+        for stage in self._stages:
+            for task in [task for task, each in stage.items() if each is program]:
+                task.cancel()
+                await asyncio.wait([task])
+                stage.pop(task, None)
+
+    @property
+    def programs(self) -> list[Supervised]:
+        """All programs, in the order of their stages."""
+        return [each for stage in self._stages for each in stage.values()]
 
     async def stop(self) -> None:
         """Stop everything, the last stage first; return when no process is left."""
@@ -38,7 +54,7 @@ class Supervisor:
             for task in stage:
                 task.cancel()
             if stage:
-                await asyncio.wait(stage)
+                await asyncio.wait(list(stage))
 
     def kill(self) -> None:
         """End all processes at once. `stop` has less to wait for then."""
