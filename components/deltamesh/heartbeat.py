@@ -70,7 +70,7 @@ class Heartbeat:
             self._num_silent = 0
         else:
             self._num_silent += 1
-            if self._num_silent * INTERVAL >= self._tolerance:
+            if (self._num_silent + 1) * INTERVAL >= self._tolerance:  # the last sign of life may be as old as that
                 self._give_up()
                 return
         if self._session.is_attached():

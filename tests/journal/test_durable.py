@@ -130,6 +130,18 @@ def test_without_a_quiet_moment_the_log_stays_bounded(database: Database, journa
     assert restarted.answered("key 2000") == Answered(2000, "result 2000")
 
 
+def test_long_keys_that_begin_alike_stay_apart(database: Database, journals: Journals) -> None:
+    journal = journals.taken(database, keep_rows=0)
+    keys = ["x" * 300 + str(number) for number in range(4)]
+    journals.append(journal, *[Record.of(1 + number, {"posts": [(keys[number % 4], [number])]}) for number in range(STEP_ROWS)])
+    journal.close()
+    session = database.connect()
+    assert session.execute("SELECT count(*) FROM entries") == [(4,)]
+    session.close()
+
+    assert content(journals.open(database).recover().entries) == {("posts", key): [252 + number] for number, key in enumerate(keys)}
+
+
 def test_in_quiet_moments_the_log_is_folded_to_what_it_keeps(database: Database, journals: Journals) -> None:
     journal = journals.taken(database, keep_rows=100)
     journals.append(journal, *[record(revision) for revision in range(1, 1000)])
