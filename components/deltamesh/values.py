@@ -100,8 +100,21 @@ def freeze(value: object, depth: int = MAX_DEPTH) -> JSON:
     Cost: linear in arrays and in what is not frozen yet.
     """
     kind: Any = type(value)
-    if kind is dict:
-        return _object(value, depth)  # type: ignore[arg-type]
+    if kind is dict:  # most have simple members, and some of them objects that are frozen already
+        levels = 1
+        for name, item in value.items():  # type: ignore[attr-defined]
+            if type(item) not in ATOMS:
+                if type(item) is not Object:
+                    return _object(value, depth)  # type: ignore[arg-type]
+                if item.depth >= levels:
+                    levels = item.depth + 1
+            if type(name) is not str:
+                return _object(value, depth)  # type: ignore[arg-type]
+        if levels > depth:
+            raise NotJSON(_TOO_DEEP)
+        frozen = Object(value)  # type: ignore[call-overload]
+        frozen.depth = levels
+        return frozen
     if kind in ATOMS:
         return value
     if kind is float:
@@ -132,29 +145,11 @@ def _number(value: float) -> int | float:
 
 
 def _object(value: dict[Any, Any], depth: int) -> Object:
-    """Freeze a dictionary. Most have simple members, and some of them objects that are frozen already."""
-    levels = 1
-    for name, item in value.items():
-        if type(item) not in ATOMS:
-            if type(item) is not Object:
-                break
-            if item.depth >= levels:
-                levels = item.depth + 1
-        if type(name) is not str:
-            break
-    else:
-        return _leveled(value, levels, depth)
+    """Freeze a dictionary with its names and members."""
     if depth <= 0:
         raise NotJSON(_TOO_DEEP)
-    items = {_name(name): freeze(item, depth - 1) for name, item in value.items()}
-    return _leveled(items, 1 + max(map(_depth, items.values())), depth)
-
-
-def _leveled(items: dict[str, JSON], levels: int, depth: int) -> Object:
-    if levels > depth:
-        raise NotJSON(_TOO_DEEP)
-    frozen = Object(items)
-    frozen.depth = levels
+    frozen = Object({_name(name): freeze(item, depth - 1) for name, item in value.items()})
+    frozen.depth = 1 + max(map(_depth, frozen.values()))
     return frozen
 
 
@@ -179,7 +174,7 @@ def _unusual(value: object, depth: int) -> JSON:
     if isinstance(value, float):
         return _number(float(value))
     if isinstance(value, Mapping):
-        return _object(dict(value), depth)
+        return freeze(dict(value), depth)
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
         return tuple([freeze(item, depth - 1) for item in value])
     raise NotJSON(f"{type(value).__name__} has no JSON form: {value!r:.80}")

@@ -16,13 +16,13 @@ from collections.abc import Iterable
 from heapq import heappop, heappush
 from typing import Any, Final, Literal, TypeAlias
 
-from deltamesh.errors import GraphBroken, Rejected, UnknownName
+from deltamesh.errors import GraphBroken, Rejected
 from deltamesh.graph import collection as descriptions
 from deltamesh.graph.audit import Difference, audit
 from deltamesh.graph.collection import Collection, Description, Input
 from deltamesh.graph.explain import Explanation, explain
 from deltamesh.graph.failure import Failure, describe
-from deltamesh.graph.input import InputNode
+from deltamesh.graph.input import InputNode, Inputs
 from deltamesh.graph.invariants import check_invariants
 from deltamesh.graph.lazy_node import LazyNode
 from deltamesh.graph.map import MapNode
@@ -64,7 +64,7 @@ class Graph:
         """Nodes that may keep what nobody reads. Filled by nodes."""
         self.recursion = Recursion()
         self._nodes: dict[Description, Node] = {}
-        self._inputs: dict[str, InputNode] = {}
+        self._inputs = Inputs()
         self._queue: list[tuple[int, Node]] = []
         self._num_made = 0
         self._is_busy = False  # functions of the application may be running
@@ -93,7 +93,7 @@ class Graph:
             self.check()
         prepared = []
         for name, entries in writes.items():
-            prepared.append((self._input(name), frozen_changes(name, entries)))
+            prepared.append((self._inputs[name], frozen_changes(name, entries)))
         former = None if self.on_error == "skip" else [(node, node.former(entries)) for node, entries in prepared]
         self._is_busy = True
         try:
@@ -181,12 +181,12 @@ class Graph:
     def values_of(self, name: str, key: Any) -> Values:
         """Return the values of a key of an input, none if it is not there."""
         self.check()
-        return self._input(name).values_of(index_key(key))  # type: ignore[return-value]
+        return self._inputs[name].values_of(index_key(key))  # type: ignore[return-value]
 
     def keys_of(self, name: str) -> list[IndexKey]:
         """Return the keys of an input, in any order, as dictionaries are indexed by."""
         self.check()
-        return list(self._input(name).entries)
+        return list(self._inputs[name].entries)
 
     def failures(self) -> list[Failure]:
         """Return what fails now, in the order of nodes."""
@@ -256,7 +256,7 @@ class Graph:
         while waiting:
             description = waiting.pop()
             if isinstance(description, Input):
-                self._input(description.name)
+                _ = self._inputs[description.name]  # which raises
             for source in description.sources:
                 if id(source) not in seen:
                     seen.add(id(source))
@@ -275,12 +275,6 @@ class Graph:
         for source in sources:
             self.retain(source)
         node.build()
-        return node
-
-    def _input(self, name: str) -> InputNode:
-        node = self._inputs.get(name)
-        if node is None:
-            raise UnknownName("input", name, list(self._inputs))
         return node
 
     def check(self) -> None:

@@ -18,9 +18,9 @@ class Group(Sequence[Any]):
 
     __slots__ = ("_values", "parts", "size")
 
-    def __init__(self) -> None:
-        self.parts: dict[IndexKey, Values] = {}
-        self.size = 0
+    def __init__(self, parts: dict[IndexKey, Values]) -> None:
+        self.parts = parts
+        self.size = sum(map(len, parts.values()))
         self._values: Values | None = None
 
     def put(self, source: IndexKey, values: Values) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+from deltamesh.errors import UnknownName
 from deltamesh.graph.node import NOTHING, Change, Node, StoredNode
 from deltamesh.values import ABSENT, IndexKey, Values, same
 
@@ -48,3 +49,10 @@ class InputNode(StoredNode):
     def former(self, entries: dict[IndexKey, Values]) -> dict[IndexKey, Values]:
         """Return what takes a write of `entries` back."""
         return {key: self.entries.get(key, ABSENT) for key in entries}  # type: ignore[misc]
+
+
+class Inputs(dict[str, InputNode]):
+    """The inputs of a graph by name. Another name raises `UnknownName`."""
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise UnknownName("input", name, list(self))

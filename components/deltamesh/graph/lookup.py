@@ -51,7 +51,8 @@ class Lookup:
         if type(key) not in PLAIN_KEYS:
             key = index_key(key)
         self._seen.append(key)
-        return self._get(key) or ABSENT
+        values = self._get(key)
+        return ABSENT if values is None else values
 
     def __contains__(self, key: Any) -> bool:
         key = index_key(key)

@@ -55,7 +55,7 @@ class MapNode(ComputedNode):
         for key in keys:
             before = made.get(key, ())
             values = get(key)
-            if values:
+            if values is not None:
                 self.num_recomputed += 1
                 after = self._compute(key, values)
                 if before == after and same(before, after):
@@ -128,9 +128,8 @@ class MapNode(ComputedNode):
 
     def _enter(self, key: IndexKey, source: IndexKey, came: Values, moves: dict[IndexKey, Change]) -> None:
         """Let `source`, which has contributed nothing to `key`, contribute `came`, and note it in `moves`."""
-        current = self.entries.get(key)
-        if current is None:
-            self.entries[key] = came
+        current = self.entries.setdefault(key, came)
+        if current is came:  # nobody else contributes to it
             if source != key:
                 self.owners[key] = source
             if self.order is not None:
@@ -138,13 +137,10 @@ class MapNode(ComputedNode):
         elif type(current) is Group:
             current.put(source, came)
         else:
-            self.entries[key] = group = Group()
-            group.put(self.owners.pop(key, key), current)  # type: ignore[arg-type]
-            group.put(source, came)
-        if key in moves:
-            self._contest(key, (ABSENT, came, source), moves)
-        else:
-            moves[key] = (ABSENT, came, source)
+            self.entries[key] = Group({self.owners.pop(key, key): current, source: came})  # type: ignore[dict-item]
+        change: Change = (ABSENT, came, source)
+        if moves.setdefault(key, change) is not change:
+            self._contest(key, change, moves)
 
     def _leave(self, key: IndexKey, source: IndexKey, went: Values, moves: dict[IndexKey, Change]) -> None:
         """Let `source` contribute nothing to `key` any more, where it has contributed `went`, and note it in `moves`."""
@@ -162,10 +158,9 @@ class MapNode(ComputedNode):
                 self.entries[key] = rest
                 if owner != key:
                     self.owners[key] = owner
-        if key in moves:
-            self._contest(key, (went, ABSENT, source), moves)
-        else:
-            moves[key] = (went, ABSENT, source)
+        change: Change = (went, ABSENT, source)
+        if moves.setdefault(key, change) is not change:
+            self._contest(key, change, moves)
 
     def _exchange(self, key: IndexKey, source: IndexKey, went: Values, came: Values, moves: dict[IndexKey, Change]) -> None:
         """Let `source` contribute `came` to `key` instead of `went`, and note it in `moves` unless they are equal."""
@@ -201,9 +196,7 @@ class MapNode(ComputedNode):
 
     def _before(self, key: IndexKey, changes: list[Change]) -> Values:
         """Return the values of a key before some changes, in order."""
-        before = Group()
-        for source, values in self.parts_of(key).items():
-            before.put(source, values)
+        before = Group(dict(self.parts_of(key)))
         for went, _, source in changes:
             before.put(source, went)  # type: ignore[arg-type]
         return before.values()

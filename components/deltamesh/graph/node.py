@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from deltamesh.graph.failure import Failure, describe
-from deltamesh.graph.order import Order, first_of, is_before
+from deltamesh.graph.order import Order
 from deltamesh.graph.ranges import Ranges
 from deltamesh.values import ABSENT, IndexKey, Values, plain_key, same
 
@@ -151,13 +151,17 @@ class Node:
 
     def announce(self) -> None:
         """Queue the nodes that the changes of this one concern."""
-        for node in self.dependents:
-            if not node.is_queued:
-                self.graph.enqueue(node)
+        if self.dependents:
+            for node in self.dependents:
+                if not node.is_queued:
+                    self.graph.enqueue(node)
         if self.readers:
             self._queue_readers()
-        if self.takes:
-            self._queue_takes()
+        for take in self.takes:
+            if not take.reaches(self.changes):
+                break  # nor does any that takes less
+            if not take.is_queued:
+                self.graph.enqueue(take)
         if self.slices is not None:
             for key in self.changes:
                 for node in self.slices.owners_of(key):
@@ -168,32 +172,19 @@ class Node:
     def _queue_readers(self) -> None:
         readers, changes = self.readers, self.changes
         # whichever is shorter is gone through
-        for key in changes if len(changes) <= len(readers) else [key for key in readers if key in changes]:
-            found = readers.get(key)
-            if found is not None:
-                self._queue_reader(found)
+        keys: Iterable[Any] = changes if len(changes) <= len(readers) else filter(changes.__contains__, readers)
         if SIZE in readers and len(self) != self.known_size:
             self.known_size = len(self)
-            self._queue_reader(readers[SIZE])
-
-    def _queue_reader(self, found: Any) -> None:
-        if type(found) is set:
-            for reader in found:
-                self._queue_reader(reader)
-            return
-        node, entry = found
-        if node is not self:  # a lazy node looks after its own readers
-            node.reread[entry] = None
-            if not node.is_queued:
-                self.graph.enqueue(node)
-
-    def _queue_takes(self) -> None:
-        first = first_of(self.changes)
-        for take in self.takes:
-            if is_before(take.boundary, first):
-                return  # and so is that of those that take less
-            if not take.is_queued:
-                self.graph.enqueue(take)
+            keys = [*keys, SIZE]
+        for key in keys:
+            found: Any = readers.get(key)
+            if found is None:
+                continue
+            for node, entry in found if type(found) is set else (found,):
+                if node is not self:  # a lazy node looks after its own readers
+                    node.reread[entry] = None
+                    if not node.is_queued:
+                        self.graph.enqueue(node)
 
     def add_reader(self, key: Any, reader: Reader) -> None:
         """Remember that `reader` looked up `key`. One reader stands for itself, several are a set."""

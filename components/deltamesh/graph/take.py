@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from deltamesh.graph.node import NOTHING, Change, Node
-from deltamesh.graph.order import TOP, Order, is_before
+from deltamesh.graph.order import TOP, Order, first_of, is_before
 from deltamesh.values import IndexKey
 
 if TYPE_CHECKING:
@@ -37,6 +37,17 @@ class TakeNode(Node):
     def close(self) -> None:
         if self.limit > 0:
             self.source.takes.remove(self)
+
+    def reaches(self, keys: Iterable[IndexKey]) -> bool:
+        """Whether one of some keys of the source is in the window, or would be if it was there. `keys` is iterated several times."""
+        boundary = self.boundary
+        try:
+            for key in keys:
+                if not boundary < key:
+                    return True
+        except TypeError:  # keys that Python cannot compare
+            return not is_before(boundary, first_of(keys))
+        return False
 
     def build(self) -> None:
         self._refill()

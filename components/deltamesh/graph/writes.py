@@ -45,7 +45,9 @@ def frozen_changes(name: str, changes: Any) -> dict[IndexKey, Values]:
         if kind is not list and kind is not tuple and kind is not Values:
             raise InvalidTransaction(f"the values of a key are an array, not {values!r:.80}", place=f"{name}, key {key!r:.80}")
         try:
-            frozen[key if type(key) in PLAIN_KEYS else index_key(key)] = Values(map(freeze, values))
+            frozen[key if type(key) in PLAIN_KEYS else index_key(key)] = (
+                Values((freeze(values[0]),)) if len(values) == 1 else Values([freeze(value) for value in values])
+            )
         except NotJSON as error:
             raise InvalidTransaction(str(error), place=f"{name}, key {key!r:.80}") from error
     return frozen
