@@ -4,8 +4,9 @@ The journal alone, beside plain commits to SQLite; and what a restart costs.
     python -m bench.journal [--seconds 3] [--rounds 3] [--entries 1000000] [--directory DIR] [--url postgresql://…]
 
 - *append*: transactions per second, 1, 16 and 64 of them in one commit, one commit after the other. Beside it, in turn, the same
-  rows in the same batches by `sqlite3` alone, with the same settings (WAL, full sync). The log is as long as it may become, so it is
-  folded meanwhile, which otherwise happens in quiet moments. Medians count; name a directory on the disk that is meant.
+  rows in the same batches by `sqlite3` alone, with the same settings (WAL, full sync). *In a burst* the log is left for a quiet moment
+  to fold; *without end* it is as long as it may become, so it is folded meanwhile, into 100,000 keys at random. Medians count; name a
+  directory on the disk that is meant.
 - *restart*: a journal with so many live entries in groups of 100, and 10,000 transactions in the log, is recovered, first alone, then
   into the graph `sum` of the other measurements.
 
@@ -51,11 +52,14 @@ PLAIN: Final = "CREATE TABLE log (revision INTEGER PRIMARY KEY, idempotency_key 
 class Appender:
     """A journal that is appended to by this thread, which waits for each commit."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, service: str = SERVICE, keep_rows: int = KEEP_ROWS) -> None:
         self._inbox: SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...]]] = SimpleQueue()
-        self.journal = DurableJournal(database, SERVICE, deliver=lambda function, *arguments: self._inbox.put((function, arguments)))
+        self.journal = DurableJournal(database, service, keep_rows=keep_rows, deliver=self._deliver)
         self.revision = self.journal.recover().position.revision
         self.journal.take()
+
+    def _deliver(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self._inbox.put((function, arguments))
 
     def append(self, batch: list[Record]) -> None:
         """Append, and wait for it."""
@@ -67,6 +71,10 @@ class Appender:
         if isinstance(outcome[0], Failure):
             outcome[0].raiseException()
         self.revision = batch[-1].revision
+
+    def close(self) -> None:
+        """Close the journal."""
+        self.journal.close()
 
 
 def transaction(revision: int) -> Record:
@@ -114,20 +122,16 @@ class Plain:
         self._connection.close()
 
 
-def appends(database: Database, directory: Path, *, seconds: float, rounds: int) -> None:
+def appends(what: str, ours: Appender, plain: Plain, *, seconds: float, rounds: int) -> None:
     """Print how fast both append, for each size of a batch."""
-    ours = Appender(database)
-    with closing(ours.journal), closing(Plain(directory / "plain.sqlite")) as plain:
-        while ours.revision < MOST * KEEP_ROWS:
-            ours.append([transaction(ours.revision + each) for each in range(1, 1025)])
-        for size in BATCHES:
-            found: dict[str, list[dict[str, float]]] = {"ours": [], "plain": []}
-            for _ in range(rounds):
-                found["ours"].append(measured(ours.append, ours.revision + 1, size, seconds / rounds))
-                found["plain"].append(measured(plain.append, plain.revision + 1, size, seconds / rounds))
-            row = {f"{who}_{what}": median([each[what] for each in rows]) for who, rows in found.items() for what in rows[0]}
-            ratio = row["ours_per_s"] / row["plain_per_s"]
-            emit(measured="append", batch=size, **{name: float(f"{value:.4g}") for name, value in row.items()}, ratio=float(f"{ratio:.3g}"))
+    for size in BATCHES:
+        found: dict[str, list[dict[str, float]]] = {"ours": [], "plain": []}
+        for _ in range(rounds):
+            found["ours"].append(measured(ours.append, ours.revision + 1, size, seconds / rounds))
+            found["plain"].append(measured(plain.append, plain.revision + 1, size, seconds / rounds))
+        row = {f"{who}_{name}": median([each[name] for each in rows]) for who, rows in found.items() for name in rows[0]}
+        row["ratio"] = row["ours_per_s"] / row["plain_per_s"]
+        emit(measured=f"append {what}", batch=size, **{name: float(f"{value:.4g}") for name, value in row.items()})
 
 
 def lines(num_entries: int) -> Iterator[bytes]:
@@ -143,7 +147,7 @@ def restart(database: Database, num_entries: int) -> None:
     appender = Appender(database)
     while appender.revision < KEEP_ROWS:
         appender.append([transaction(appender.revision + each) for each in range(1, 257)])
-    appender.journal.close()
+    appender.close()
     for what in ("recover", "recover into sum"):
         journal = DurableJournal(database, SERVICE)
         graph = Graph(["items"])
@@ -171,18 +175,21 @@ def main() -> None:
     parser.add_argument("--url", help="of a PostgreSQL database")
     options = parser.parse_args()
     with TemporaryDirectory(dir=options.directory) as place:
-        directory = Path(place)
-        appends(
-            open_database(options.url or f"sqlite:{directory}/appends.sqlite", SERVICE),
-            directory,
-            seconds=options.seconds,
-            rounds=options.rounds,
-        )
+
+        def database(service: str) -> Database:
+            return open_database(options.url or f"sqlite:{place}/", service)
+
+        effort = {"seconds": options.seconds, "rounds": options.rounds}
+        burst, endless = f"{SERVICE}.burst", f"{SERVICE}.endless"
+        with closing(Plain(Path(place) / "plain.sqlite")) as plain:
+            with closing(Appender(database(burst), burst, keep_rows=1 << 40)) as ours:
+                appends("in a burst", ours, plain, **effort)
+            with closing(Appender(database(endless), endless)) as ours:
+                while ours.revision < MOST * KEEP_ROWS:
+                    ours.append([transaction(ours.revision + each) for each in range(1, 1025)])
+                appends("without end", ours, plain, **effort)
         if options.entries:
-            restart(
-                open_database(options.url or f"sqlite:{directory}/restart.sqlite", f"{SERVICE}.restart" if options.url else SERVICE),
-                options.entries,
-            )
+            restart(database(SERVICE), options.entries)
 
 
 if __name__ == "__main__":
