@@ -65,11 +65,13 @@ class SharedJournal:
         """Whether this leader, and no other, cannot reach the store."""
         self.num_recovered = 0
         self._term = -1
+        self._epoch = ""
         self._answers: dict[str, Answered] = {}
 
     def recover(self) -> Recovered:
         self._reach()
         self.num_recovered += 1
+        self._epoch = self.store.epoch
         entries: dict[str, dict[str, tuple[object, list[object]]]] = {}
         for record in self.store.log[: self.store.base]:
             self._learn([record])
@@ -85,7 +87,7 @@ class SharedJournal:
 
     def since(self, revision: int) -> list[Record] | None:
         self._reach()
-        if revision < self.store.base:
+        if self._epoch != self.store.epoch or not self.store.base <= revision <= len(self.store.log):
             return None
         records = self.store.log[revision : revision + PIECE]
         self._learn(records)

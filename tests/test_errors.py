@@ -30,6 +30,7 @@ EXAMPLES: list[DeltameshError] = [
     errors.JournalFull("disk is full " * 50),
     errors.JournalUnavailable("connection refused " * 50),
     errors.JournalDamaged("revision 7", "its digest differs"),
+    errors.AnotherJournal(["e", 1], ["f", 2]),
     errors.GraphBroken("KeyError"),
     errors.NotTaken("deltamesh.error.queue_full", "7 calls wait already", retry=True, waiting=7),
 ]
@@ -57,7 +58,7 @@ def test_an_error_arrives_as_it_was_sent(error: DeltameshError) -> None:
 def test_what_can_be_tried_again() -> None:
     can = {each.uri.removeprefix(PREFIX) for each in EXAMPLES if each.retry}
 
-    ours = {"not_caught_up", "too_many_instances", "fenced", "journal_full", "journal_unavailable"}
+    ours = {"not_caught_up", "too_many_instances", "fenced", "journal_full", "journal_unavailable", "another_journal"}
     assert can == {"com.example.error.busy", "queue_full", *ours}
 
 

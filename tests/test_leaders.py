@@ -32,6 +32,7 @@ CALLS = 12
 STEP = 0.01  # [s]
 LIMIT = 60_000  # steps
 
+GONE = "com.example.count.leader.on_gone"
 STRANGER = SimpleNamespace(caller=1, caller_authid="a", caller_authrole="b", progress=None)
 CANCELED = RemoteError("wamp.error.canceled", "the callee left", retry=True)
 NOBODY = RemoteError("wamp.error.no_such_procedure", "nobody", retry=True)
@@ -67,8 +68,7 @@ class Router:
                 if not call.called:
                     call.errback(CANCELED)
             for other in list(self.sessions):
-                for handler in other.handlers:
-                    handler()
+                other.event(GONE)
 
     async def call(self, uri: str, *args: Any, **kwargs: Any) -> Any:
         session, procedure = self.procedures.get(uri, (None, None))
@@ -88,11 +88,15 @@ class Router:
 class Session:
     def __init__(self, router: Router) -> None:
         self.calls: list[Deferred[Any]] = []
-        self.handlers: list[Callable[..., None]] = []
+        self.handlers: dict[str, Callable[..., None]] = {}
         router.sessions.append(self)
 
-    async def subscribe(self, handler: Callable[..., None], _uri: str) -> None:
-        self.handlers.append(handler)
+    async def subscribe(self, handler: Callable[..., None], uri: str) -> None:
+        self.handlers[uri] = handler
+
+    def event(self, uri: str, *arguments: Any) -> None:
+        if uri in self.handlers:
+            self.handlers[uri](*arguments)
 
 
 class Connection:
@@ -144,9 +148,12 @@ class Connection:
         if self.session not in self._router.sessions:
             raise RemoteError("wamp.error.unavailable", "the connection was lost", retry=True)
 
-    def publish_delta(self, _topic: str, delta: Delta) -> None:
+    def publish_delta(self, topic: str, delta: Delta) -> None:
         if self.session in self._router.sessions:
             self._router.published.append(delta)
+            for other in self._router.sessions:
+                if other is not self.session:
+                    other.event(topic, *delta.to_wire())
 
 
 class Faulty(Store):
@@ -255,6 +262,8 @@ def test_each_call_counts_once_whatever_happens(seed: int, seen: Counter[str], m
     states = Counter(leader.state for leader in world.leaders)
     assert states == {State.LEADING: 1, State.STANDBY: 2}
     for leader in world.leaders:
+        assert leader.objection is None
+        assert leader._claim.known == Position("kept", len(log))  # they have heard each other
         assert leader.position == Position("kept", len(log))
         assert leader._standby.shared.revision == len(log)
         assert leader._standby.shared.graph.audit() == []

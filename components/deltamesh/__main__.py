@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from deltamesh.cli import main
 
-main(prog_name="deltamesh")
+main()

@@ -18,6 +18,7 @@ DeltameshError
 ├── JournalFull              (retry) there is no space to keep a write
 ├── JournalUnavailable       (retry) where writes are kept is out of reach
 ├── JournalDamaged           what is kept is not what was written
+├── AnotherJournal           (retry) the journal is not the one that the leader had
 ├── GraphBroken              a fault in the engine itself: start again from the inputs
 ├── ConfigurationError       a definition or setting is wrong: what, where, and what to do
 └── RemoteError              the peer answered an error that is none of the above
@@ -200,6 +201,21 @@ class JournalDamaged(DeltameshError):
 
     def __init__(self, where: str, reason: str) -> None:
         super().__init__(f"the journal is damaged at {where:.120}: {reason:.120}", where=where[:120], reason=reason[:120])
+
+
+class AnotherJournal(DeltameshError):
+    """The journal is not the one that the leader had, or an older copy: to lead with it would lose writes. Nothing of the write is kept."""
+
+    uri = PREFIX + "another_journal"
+    retry = True
+
+    def __init__(self, own: list[Any] | None, known: list[Any]) -> None:
+        super().__init__(
+            f"the journal here ends at {own}, and the leader was at {known}: it is not the leader's, or an older copy;"
+            " start with the --journal of the leader",
+            own=own,
+            known=known,
+        )
 
 
 class GraphBroken(DeltameshError):

@@ -21,8 +21,20 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from deltamesh.batches import Batch
+from deltamesh.claim import Claim
 from deltamesh.connection import Connection
-from deltamesh.errors import DeltameshError, Fenced, InvalidIdempotencyKey, JournalUnavailable, RemoteError, TooLarge, UnknownName
+from deltamesh.errors import (
+    AnotherJournal,
+    ConfigurationError,
+    DeltameshError,
+    Fenced,
+    InvalidIdempotencyKey,
+    JournalDamaged,
+    JournalUnavailable,
+    RemoteError,
+    TooLarge,
+    UnknownName,
+)
 from deltamesh.graph import Writes
 from deltamesh.journal import Journal, MemoryJournal, Record
 from deltamesh.line import Line
@@ -40,6 +52,9 @@ ANNOUNCE_INTERVAL: Final = 1.0
 
 GIVE_UP: Final = 5.0
 """A leader that cannot reach the journal for so long lets others try [s]; the journal itself waits before it says so."""
+
+SHORT_REIGN: Final = 10.0
+"""A leader whose journal is taken within so long of taking it [s], twice in a row, has not been replaced: another mesh uses its journal."""
 
 PART_SIZE: Final = 256 * 1024
 """Characters of one part of a snapshot."""
@@ -76,10 +91,16 @@ class Leader:
         self._standby = Standby(service, self._journal, connection.reactor)
         self.line = Line(self, connection.reactor)
         """The calls that wait for their turn."""
+        self.objection: AnotherJournal | None = None
+        """Why it may not lead, as far as it knows."""
+        self._claim = Claim()
+        self._took_at = 0.0  # when it took the journal [s]
+        self._num_short_reigns = 0  # in a row
+        self._broken: list[Callable[[DeltameshError], None]] = []
         self._registered: list[Any] = []
         self._away_since: float | None = None  # the journal is out of reach, and has to be taken again before anything else
         self._is_stopping = False
-        self._succession = Succession(connection, self._standby, service.uris.leader_gone, self._lead)
+        self._succession = Succession(service.uris, connection, self._standby, self._claim, self._lead)
         self._quiet = LoopingCall(self._announce)
         self._quiet.clock = connection.reactor
         connection.on_join(self._set_up)
@@ -99,6 +120,8 @@ class Leader:
         """Return why it is not to be used now, though it has a session; nothing: it leads or stands by."""
         if self._is_stopping:
             return ["it is leaving"]
+        if self.objection is not None and not self.leads:
+            return [self.objection.message]
         return [] if self.state in (State.LEADING, State.STANDBY) else [f"it is {self.state.value}"]
 
     def readings(self) -> dict[str, float]:
@@ -114,6 +137,10 @@ class Leader:
             "leader_batches_total": line.num_batches,
         }
 
+    def on_broken(self, callback: Callable[[DeltameshError], None]) -> None:
+        """Call `callback(error)` when the journal cannot be read, nor can it be if it is tried again. Without, it is tried all the same."""
+        self._broken.append(callback)
+
     def start(self) -> None:
         """Read the journal, and lead or stand by whenever there is a session."""
         self._quiet.start(ANNOUNCE_INTERVAL, now=False)
@@ -122,9 +149,12 @@ class Leader:
     async def _begin(self) -> None:
         """Read first, which may take long, and connect then: who has a session has to show signs of life."""
         try:
-            await self._standby.catch_up()
+            await self._catch_up()
         except DeltameshError as error:
-            self.log.error("cannot read the journal, trying again: {error}", error=error)
+            if self._ends(error):
+                return
+            if not self._is_stopping:  # else `stop` has closed it
+                self.log.error("cannot read the journal, trying again: {error}", error=error)
         if not self._is_stopping:
             self._connection.start()
 
@@ -149,11 +179,11 @@ class Leader:
         """Lead, or stand by. What is new in the journal is read first: so to take over takes a moment only."""
         session = connection.session
         await self.line.idle()  # a commit of the former session may be under way
-        await self._standby.catch_up()
+        await self._succession.listen(session)
+        await self._catch_up()  # after the leader may have been heard: so what it said is in there
         if connection.session is not session:
             return
-        await self._succession.listen(session)
-        if not await self._lead(session):
+        if not await self._lead(session) and connection.session is session:
             self.state = State.STANDBY
             self.log.info("stands by for {service} at {position}", service=self.service.uris.prefix, position=self._wire_position())
             Deferred.fromCoroutine(self._succession.wait(session)).addErrback(self._failed, session)
@@ -162,16 +192,47 @@ class Leader:
         """What is done outside of a set-up has failed: begin again with another session, unless that has happened already."""
         if self._connection.session is not session:
             return
+        if failure.check(DeltameshError):
+            self._tell_broken(failure.value)
         if failure.check(DeltameshError, WampError):
             self.log.error("cannot go on, joining anew: {problem}", problem=failure.getErrorMessage())
         else:
             self.log.failure("cannot go on, joining anew", failure)
         self._connection.leave(session)
 
+    async def _catch_up(self) -> None:
+        try:
+            await self._standby.catch_up()
+        except DeltameshError as error:
+            self._tell_broken(error)
+            raise
+
+    def _ends(self, error: DeltameshError) -> bool:
+        """Whether somebody ends this leader because of `error`."""
+        return bool(self._broken) and isinstance(error, (JournalDamaged, ConfigurationError))
+
+    def _tell_broken(self, error: DeltameshError) -> None:
+        if self._ends(error):
+            for callback in self._broken:
+                callback(error)
+
+    def _objects(self) -> AnotherJournal | None:
+        """Return why this one may not lead with what its journal holds. Said once, until it may. Requires: the journal was just read."""
+        if isinstance(self._journal, MemoryJournal):  # no two of them are the same
+            return None
+        before, self.objection = self.objection, self._claim.objection(self.position)
+        if self.objection is not None and before is None:
+            self.log.error("does not lead {service}: {error}", service=self.service.uris.prefix, error=self.objection)
+        elif self.objection is None and before is not None:
+            self.log.info("may lead {service} again: its journal is the leader's", service=self.service.uris.prefix)
+        return self.objection
+
     # Leading
 
     async def _lead(self, session: Any) -> bool:
-        """Become the leader, unless there is one."""
+        """Become the leader, unless there is one, or the journal is not the one of the last. Requires: the journal was just read."""
+        if self._objects() is not None:
+            return False
         try:
             await self._register(self.service.uris.write, self._write)
         except WampError as error:
@@ -179,7 +240,11 @@ class Leader:
                 return False
             raise
         self.state = State.TAKING_OVER  # from here on calls arrive, and wait
-        await self._take()
+        try:
+            await self._take()
+        except AnotherJournal:
+            self._connection.leave(session)  # which gives the registration back
+            return False
         if self._connection.session is not session:
             raise _unavailable()
         uris = self.service.uris
@@ -189,6 +254,9 @@ class Leader:
         await self._register(uris.snapshot, self._snapshot)
         if self._connection.session is session:
             self.state = State.LEADING
+            known, self._claim.known = self._claim.known, self.position
+            if known is not None and known.epoch != self._epoch:  # in memory, or it would not have come so far
+                self.log.warn("takes over without a journal: what the leader had at {known} is not here", known=known.to_wire())
             self._announce()
             self.line.open()
             self.log.info("leads {service} at {position}", service=uris.prefix, position=self._wire_position())
@@ -198,9 +266,13 @@ class Leader:
         self._registered.append(await self._connection.register(uri, procedure))
 
     async def _take(self) -> None:
-        """Become the journal's only writer, and take in what was committed until then."""
+        """Become the journal's only writer, and take in what was committed until then; raises `AnotherJournal` if it is another one."""
         self.term = self._journal.take()
-        await self._standby.catch_up()
+        self._took_at = self._connection.reactor.seconds()
+        await self._catch_up()
+        objection = self._objects()
+        if objection is not None:
+            raise objection
         self._away_since = None
 
     def _lost(self) -> None:
@@ -221,6 +293,9 @@ class Leader:
                 if self._connection.reactor.seconds() - self._away_since >= GIVE_UP:
                     self._step_down(error)  # a standby may reach it
                 raise
+            except AnotherJournal as error:
+                self._step_down(error)
+                raise
             self._announce()  # what this one does not know to be kept may have been
         return Batch(self._standby.shared, self._journal.answered)
 
@@ -232,14 +307,23 @@ class Leader:
             self._away_since = self._connection.reactor.seconds()
             raise
         except Fenced as error:
+            self._note_reign()
             self._step_down(error)
             raise
+
+    def _note_reign(self) -> None:
+        """The journal was taken away."""
+        is_short = self._connection.reactor.seconds() - self._took_at < SHORT_REIGN
+        self._num_short_reigns = self._num_short_reigns + 1 if is_short else 0
+        if self._num_short_reigns == 2:
+            self.log.error("the journal of {service} was taken again: another mesh uses it, it seems", service=self.service.uris.prefix)
 
     def kept(self, batch: Batch) -> None:
         """Publish what was kept."""
         for failure in batch.failures[:10]:
             self.log.warn("{node} failed for key {key}: {error}", node=failure.node, key=failure.key, error=failure.error)
         delta = batch.keep()
+        self._claim.known = self.position
         if delta is not None:
             self._publish(delta)
             if self._quiet.running:

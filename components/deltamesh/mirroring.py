@@ -20,6 +20,10 @@ PAUSE: Final = 0.5
 """Pause before asking a leader again that did not answer, or not usefully [s]."""
 
 
+BEHIND: Final = 3
+"""Announcements in a row that are behind the mirror: one or two may have been overtaken by a snapshot."""
+
+
 class Mirroring:
     """
     Drives a `Subscriber`. `changed()` is called when the mirror has moved, `begun()` when it is that of a new epoch.
@@ -44,6 +48,7 @@ class Mirroring:
         self._live: list[Deferred[None]] = []
         self._latest = 0  # number of the last ask
         self._heard = self._now()  # when something last came from the leader
+        self._num_behind = 0
 
     @property
     def is_live(self) -> bool:
@@ -87,7 +92,19 @@ class Mirroring:
             self.log.error("{topic}: {error}", topic=self._uris.shared, error=error)
             self._do(self._subscriber.ask())
             return
+        self._look_back(delta)
         self._do(self._subscriber.receive(self._uris.shared, delta))
+
+    def _look_back(self, delta: Delta) -> None:
+        """Say once that the leader is behind this mirror, whose rules take no notice of old revisions."""
+        here = self._subscriber.position
+        is_behind = here is not None and delta.epoch == here.epoch and delta.since == delta.to < here.revision
+        self._num_behind = self._num_behind + 1 if is_behind else 0
+        if self._num_behind == BEHIND and here is not None:
+            wires = {"leader": delta.position.to_wire(), "here": here.to_wire()}
+            self.log.error(
+                "the leader is at {leader}, behind {here} here: its journal is an older copy, and what came after is lost", **wires
+            )
 
     def _do(self, outputs: list[Output]) -> None:
         """Do what the state machine says."""

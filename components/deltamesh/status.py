@@ -37,11 +37,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What a component knows of itself."""
 
     state: _Text
-    """One or two words, as "leads", "standby", "serves", "catching up", "leaving"."""
+    """One or two words, as "leads", "standby", "other journal", "serves", "catching up", "leaving"."""
     position: tuple[_Text, _Count] | None = None
     """(epoch, revision); None before there is any content."""
     term: _Count | None = None
-    """Of a leader, in its journal."""
+    """Of the one that leads, in its journal."""
     instances: _Count = 0
     """Instances that somebody is subscribed to."""
     sessions: _Count = 0

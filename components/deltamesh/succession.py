@@ -12,9 +12,11 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from deltamesh.claim import Claim
 from deltamesh.connection import Connection
-from deltamesh.errors import JournalUnavailable
+from deltamesh.errors import JournalUnavailable, MalformedMessage
 from deltamesh.standby import Standby
+from deltamesh.uris import ServiceURIs
 from deltamesh.wamp import WampError
 
 POLL: Final = 0.2
@@ -32,35 +34,49 @@ class Succession:
     The wait of one standby, on `connection`.
 
     Args:
-        topic: where it is said that the leader has gone.
+        claim: is told what the leader says.
         lead: `lead(session)` tries to lead, and returns whether it does.
     """
 
     log = Logger()
 
-    def __init__(self, connection: Connection, standby: Standby, topic: str, lead: Callable[[Any], Awaitable[bool]]) -> None:
+    def __init__(
+        self, uris: ServiceURIs, connection: Connection, standby: Standby, claim: Claim, lead: Callable[[Any], Awaitable[bool]]
+    ) -> None:
+        self._uris = uris
         self._connection = connection
         self._standby = standby
-        self._topic = topic
+        self._claim = claim
         self._lead = lead
         self._is_stopped = False
         self._pause = KNOCK
         self._wake: Deferred[None] | None = None
 
     async def listen(self, session: Any) -> None:
-        """Hear of leaders that go."""
+        """Hear where leaders are, and when they go."""
+        await self._subscribe(session, self.hurry, self._uris.leader_gone, "as a standby it takes over later")
+        await self._subscribe(session, self._hear, self._uris.shared, "as a standby it cannot tell whether its journal is the leader's")
+
+    async def _subscribe(self, session: Any, handler: Callable[..., None], topic: str, otherwise: str) -> None:
         try:
-            await session.subscribe(self.hurry, self._topic)
+            await session.subscribe(handler, topic)
         except WampError as error:
             if error.error != "wamp.error.not_authorized":
                 raise
-            self.log.warn("may not subscribe to {topic}: as a standby it takes over later", topic=self._topic)
+            self.log.warn("may not subscribe to {topic}: {otherwise}", topic=topic, otherwise=otherwise)
+
+    def _hear(self, *arguments: Any) -> None:
+        try:
+            self._claim.hear(*arguments)
+        except MalformedMessage as error:
+            self.log.error("{topic}: {error}", topic=self._uris.shared, error=error)
 
     async def wait(self, session: Any) -> None:
         """Return when this one leads, or `session` is gone, or there is no more to wait for."""
         now = self._connection.reactor.seconds
         self._pause, knocked = KNOCK, now()
         poll = POLL
+        said: str | None = None  # why it cannot look
         while True:
             await self._sleep(min(poll, self._pause))
             poll = POLL
@@ -69,9 +85,12 @@ class Succession:
             try:
                 await self._standby.catch_up()
             except JournalUnavailable as error:  # who cannot read it cannot lead
-                self.log.warn("stands by, and cannot look: {error}", error=error)
-                poll = KNOCK
+                if error.message != said:
+                    self.log.warn("stands by, and cannot look: {error}", error=error)
+                said = error.message
+                poll = self._pause = KNOCK
                 continue
+            said = None
             if not self._is_over(session) and now() - knocked >= self._pause:
                 knocked, self._pause = now(), min(KNOCK, 2 * self._pause)
                 if await self._lead(session):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from click.testing import CliRunner, Result
 
-from deltamesh.cli import main
+from deltamesh.cli.command import main
 
 SERVICE = 'from deltamesh import Service\napp = Service("com.example.poll")\n'
 

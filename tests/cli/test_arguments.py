@@ -8,8 +8,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from deltamesh.cli import main
 from deltamesh.cli.arguments import json_value, named_value
+from deltamesh.cli.command import main
 from deltamesh.cli.data import parse_changes
 from deltamesh.cli.failure import CommandFailed
 

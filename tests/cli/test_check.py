@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from deltamesh.cli import main
+from deltamesh.cli.command import main
 from tests.cli.conftest import NodeDirectory
 from tests.cli.running_command import POLL, deltamesh
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,3 +113,15 @@ def test_an_address_of_another_form_is_told(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert done.stderr.startswith("Error: deltamesh.error.configuration: 'localhost:8080' is no address of a router: use unix:PATH")
+
+
+def test_who_listens_but_does_not_answer_is_told_from_no_router(tmp_path: Path) -> None:
+    path = tmp_path / "silent.sock"
+    with socket.socket(socket.AF_UNIX) as silent, socket.create_server(("127.0.0.1", 0)) as distant:
+        silent.bind(str(path))
+        silent.listen()
+        for url in (f"unix:{path}", f"rs://127.0.0.1:{distant.getsockname()[1]}"):
+            done = deltamesh("read", "com.example.poll", "top", "--router", url, "--timeout", "0.5", cwd=tmp_path)
+
+            assert (done.returncode, done.stdout) == (1, "")
+            assert done.stderr.startswith(f"Error: who listens at {url} does not answer: ")

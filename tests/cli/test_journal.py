@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sqlite3
 import stat
+import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from click.testing import CliRunner, Result
@@ -17,6 +22,7 @@ from deltamesh.journal import Record
 from deltamesh.journal.sqlite import SqliteDatabase
 from tests.cli.running_command import POLL, deltamesh
 from tests.journal.appending import Journals
+from tests.running_router import ROOT
 
 SERVICE = "com.example.journal"
 
@@ -118,3 +124,109 @@ def test_what_cannot_be_done_is_told_in_one_line(place: Path) -> None:
         assert reason in failed.stderr
         assert "Traceback" not in failed.stderr
     assert not (place / "new.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("DELETE FROM deltamesh_schema", "damaged at table deltamesh_schema: it has 0 rows"),
+        ("DELETE FROM meta", "damaged at table meta: it has 0 rows"),
+        ("DROP TABLE log", "no such table: log"),
+        ("DROP TABLE answered", "no such table: answered"),
+    ],
+)
+def test_tables_that_lack_something_are_damaged(place: Path, statement: str, reason: str) -> None:
+    with sqlite3.connect(place / "journals" / f"{SERVICE}.sqlite") as connection:
+        connection.execute(statement)
+    connection.close()
+
+    for command in ("inspect", "verify", "export"):
+        failed = journal(command, f"sqlite:journals/{SERVICE}.sqlite")
+
+        assert failed.exit_code == 1
+        assert isinstance(failed.exception, SystemExit), failed.exception
+        assert "journal is damaged" in failed.stderr
+        assert reason in failed.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("command", ["inspect", "export", "verify"])
+def test_output_that_has_no_space_is_told_in_one_line(place: Path, command: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        failed = subprocess.run(
+            [sys.executable, "-m", "deltamesh", "journal", command, "sqlite:journals/"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "components")},
+            text=True,
+            check=False,
+        )
+
+    assert failed.returncode == 1
+    assert failed.stderr.splitlines() == ["Error: reading or writing failed: No space left on device"]
+
+
+def test_an_import_that_is_refused_leaves_nothing(place: Path) -> None:
+    journal("export", "sqlite:journals/", "backup.jsonl")
+    lines = (place / "backup.jsonl").read_text().splitlines(keepends=True)
+    (place / "cut.jsonl").write_text("".join(lines[:-1]))
+
+    failed = journal("import", "sqlite:new.sqlite", "cut.jsonl")
+    refused = journal("import", f"sqlite:journals/{SERVICE}.sqlite", "cut.jsonl")
+
+    assert "before its last line" in failed.stderr
+    assert list(place.glob("new.sqlite*")) == []
+    assert "has 3 revisions already" in refused.stderr
+    assert journal("inspect", "sqlite:journals/").exit_code == 0
+
+
+def test_an_empty_file_in_a_directory_is_no_journal(place: Path) -> None:
+    (place / "journals" / "empty.sqlite").touch()
+
+    assert journal("inspect", "sqlite:journals/").exit_code == 0
+
+
+@pytest.mark.parametrize("url", ["memory:", "foo://x", "mysql://user:secret@host/x"])
+def test_what_is_no_journal_to_be_read_says_so(place: Path, url: str) -> None:
+    failed = journal("inspect", url)
+
+    assert failed.exit_code == 1
+    assert "memory: keeps nothing" in failed.stderr or "is no journal: a URL is sqlite:PATH" in failed.stderr
+    assert "secret" not in failed.stderr
+
+
+def test_several_journals_are_told_in_the_plural(place: Path) -> None:
+    shutil.copy(place / "journals" / f"{SERVICE}.sqlite", place / "journals" / "more.sqlite")
+
+    assert f"at this URL there are journals of {SERVICE}, {SERVICE}: name one" in journal("inspect", "sqlite:journals/").stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_who_may_only_read_can_look_and_who_may_not_is_told() -> None:
+    with TemporaryDirectory() as directory, as_another_user_can_enter(Path(directory)) as path:
+        shown = {command: journal(command, f"sqlite:{path}") for command in ("inspect", "verify", "export")}
+        os.setresuid(0, 0, 0)
+        path.chmod(0o600)
+        os.setresuid(65534, 65534, 0)
+        refused = journal("inspect", f"sqlite:{path}")
+        left = sorted(each.name for each in path.parent.iterdir())
+
+    assert {command: (each.exit_code, each.stderr) for command, each in shown.items()} == dict.fromkeys(shown, (0, ""))
+    assert "this user can not read" in refused.stderr
+    assert left == ["journal.sqlite"]
+
+
+@contextmanager
+def as_another_user_can_enter(directory: Path) -> Iterator[Path]:
+    """Yield a journal that all users can read, in a directory where only root can write, and be another user meanwhile."""
+    path = directory / "journal.sqlite"
+    journals = Journals()
+    journals.append(journals.taken(SqliteDatabase(path)), Record.of(1, {"votes": [("voter", ["tea"])]}, None, "thanks"))
+    journals.close()
+    directory.chmod(0o755)
+    path.chmod(0o644)
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield path
+    finally:
+        os.setresuid(0, 0, 0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from deltamesh.cli import main
+from deltamesh.cli.command import main
 from deltamesh.identity import read_key
 
 

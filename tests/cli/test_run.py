@@ -58,8 +58,10 @@ def test_a_mesh_runs_and_ctrl_c_leaves_nothing_behind(node: NodeDirectory) -> No
 
 
 def test_what_is_killed_is_started_again(node: NodeDirectory) -> None:
-    with run(node, "--followers", "1") as mesh:
+    watching = RunningCommand("watch", "poll:app", "how_many", "--timeout", "60", cwd=node.folder)
+    with watching as watch, run(node, "--followers", "1") as mesh:
         wait_until_ready(mesh, node)
+        assert json.loads(watch.wait_for("entries"))["revision"] == 0
         before = mesh.processes()
         kill(mesh, " follower ")
         mesh.wait_for("poll.follower1 | was killed by SIGKILL, starting it again in 0.5 s")
@@ -71,6 +73,11 @@ def test_what_is_killed_is_started_again(node: NodeDirectory) -> None:
         mesh.wait_for("router         | was killed by SIGKILL, starting it again in 0.5 s")
         mesh.wait_for("router         | ready")
         mesh.wait_for("poll.follower1 | follower1 follows com.example.poll")
+        watch.wait_for("connected again")
+        watch.interrupt()
+        assert watch.wait() == 0
+        told = [line for line in watch.lines if not line.startswith("{")]
+        assert told == ["no connection to the router, trying again", "connected again"]
         after = mesh.processes()
         mesh.interrupt()
 
@@ -113,10 +120,14 @@ def test_another_port_and_a_second_mesh_in_the_same_directory(node: NodeDirector
             ready = mesh.wait_for("router         | ready http")
             assert mesh.wait_for("| ready: http").endswith(f"| ready: http://127.0.0.1:{port}/")
             second = deltamesh("run", "poll:app", cwd=node.folder)
+            third = deltamesh("run", "poll:app", "--port", str(free_port()), cwd=node.folder)
+            written = [path.name for path in (node.folder / ".crossbar").glob("config-*")]
             read = deltamesh("read", "poll:app", "how_many", cwd=node.folder)
             mesh.interrupt()
 
             assert mesh.wait() == 0
+            assert (third.returncode, third.stderr) == (1, second.stderr)
+            assert written == [f"config-{port}.json"]  # that of the first one
             assert leftovers(node) == []
             assert (second.returncode, second.stdout) == (1, "")
             assert second.stderr == "Error: a mesh is running already in .crossbar: stop it, or name another node directory with --cbdir\n"
@@ -149,6 +160,25 @@ def test_a_wrong_module_is_told_before_anything_starts(node: NodeDirectory) -> N
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"Error: there is no module pol: is it misspelt, or elsewhere than in {node.folder}?\n"
+
+
+@pytest.mark.parametrize("url", ["bogus:secret", "sqlite://host/path", "postgresql://[host"])
+def test_a_wrong_journal_is_told_before_anything_starts(node: NodeDirectory, url: str) -> None:
+    done = deltamesh("run", "poll:app", "--port", str(free_port()), "--journal", url, cwd=node.folder)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: ")
+    assert "deltamesh.error" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert leftovers(node) == []
+
+
+def test_a_missing_driver_is_told_before_anything_starts(node: NodeDirectory) -> None:
+    (node.folder / "psycopg.py").write_text("raise ImportError('there is none')")
+    done = deltamesh("run", "poll:app", "--journal", "postgresql://host/database", cwd=node.folder)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: a journal in PostgreSQL needs psycopg: pip install 'deltamesh[postgres]'")
 
 
 def test_a_missing_node_directory_is_told(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_what_is_not_done_yet_is_named() -> None:
         {"program": "router", "service": None, "state": "waiting to be started again"},
     ]
 
-    assert pending(programs, S) == ["poll.follower2 is starting"]
+    assert pending(programs, [S]) == ["poll.follower2 is starting"]
 
 
 def said(name: str, state: str, revision: int, pid: int, epoch: str = "e") -> Status:
@@ -132,7 +132,11 @@ def test_status_shows_who_leads_stands_by_and_serves(mesh: Mesh) -> None:
     states = mesh.states()
     table = deltamesh("status", cwd=mesh.folder).stdout
 
+    terms = {each["state"]: each["term"] for each in mesh.status()["components"]}
+
     assert sorted(states) == ["follower1", "leader", "leader2"]
+    assert terms["leads"] >= 1
+    assert terms["standby"] is None
     assert sorted([states["leader"], states["leader2"]]) == ["leads", "standby"]
     assert states["follower1"] == "serves"
     assert f"\n{S} · revision 0 of epoch " in table
@@ -145,14 +149,36 @@ def test_status_shows_who_leads_stands_by_and_serves(mesh: Mesh) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (("com.example.other", "follower=2"), f"name one of the services that run here: {S}; not com.example.other"),
+        (("com.example.other", "follower=2"), f"com.example.other does not run here: what does is {S}"),
         (("follower=0",), "follower=0: a number from 1 to 256 is possible"),
         (("follower=2", "standby=99"), "standby=99: a number from 0 to 8 is possible"),
-        (("worker=2",), "'worker' cannot be scaled: what can is follower and standby"),
+        (("com.example.other", "worker=2"), "'worker' cannot be scaled: what can is follower and standby"),
     ],
 )
 def test_what_cannot_be_is_one_line(mesh: Mesh, words: tuple[str, ...], reason: str) -> None:
-    assert mesh.scale(*words) == (1, f"Error: deltamesh.error.invalid_parameters: deltamesh.run.scale: {reason}")
+    assert mesh.scale(*words) == (1, f"Error: {reason}")
+
+
+@pytest.mark.mesh
+@pytest.mark.slow
+def test_a_service_that_nobody_knows_is_told_beside_those_that_are_there(mesh: Mesh) -> None:
+    alone = deltamesh("status", "com.example.nope", cwd=mesh.folder)
+    beside = deltamesh("status", "com.example.nope", S, cwd=mesh.folder)
+    reason = "Error: nothing is heard of com.example.nope: is its name right, and does any of its components run?\n"
+
+    assert (alone.returncode, alone.stdout, alone.stderr) == (1, "", reason)
+    assert (beside.returncode, beside.stderr) == (1, reason)
+    assert f"{S} · revision" in beside.stdout
+    assert "nope" not in beside.stdout
+
+
+@pytest.mark.mesh
+@pytest.mark.slow
+def test_who_may_not_see_is_told_so(mesh: Mesh) -> None:
+    done = deltamesh("status", "--router", f"ws://127.0.0.1:{mesh.port}/ws", cwd=mesh.folder)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: wamp.error.not_authorized: ")
 
 
 @pytest.mark.mesh
@@ -195,6 +221,22 @@ def test_there_is_nothing_to_scale_without_run(poll: Any) -> None:
     assert done.returncode == 1
     assert done.stderr == "Error: no `deltamesh run` is at this router: start and stop components where they were started\n"
     assert [(each["name"], each["restarts"]) for each in service["components"]] == [("leader", None), ("first", None)]
+
+
+@pytest.mark.mesh
+@pytest.mark.slow
+def test_without_a_name_each_service_is_scaled(node: NodeDirectory) -> None:
+    other = "com.example.survey"
+    (node.folder / "survey.py").write_text(POLL.replace(S, other))
+    with RunningCommand("run", "poll:app", "survey:app", cwd=node.folder) as mesh:
+        mesh.wait_for("| ready: http")
+        done = deltamesh("scale", "follower=2", cwd=node.folder)
+        one = deltamesh("scale", other, "follower=1", cwd=node.folder)
+        mesh.interrupt()
+        assert mesh.wait() == 0
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{S}: follower 1 → 2\n{other}: follower 1 → 2\n", "")
+    assert (one.returncode, one.stdout) == (0, f"{other}: follower 2 → 1\n")
 
 
 @pytest.mark.mesh

@@ -61,7 +61,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.reader = DurableJournal(self.database, SERVICE)
         self.epoch = self.reader.recover().position.epoch
         self.writers = [self.connected(), self.connected()]
-        self.heads = [Head(-1, 0, b""), Head(-1, 0, b"")]
+        self.heads = [Head(-1, 0, b"", ""), Head(-1, 0, b"", "")]
 
     def connected(self) -> Store:
         session = self.database.connect()
@@ -89,10 +89,10 @@ class JournalMachine(RuleBasedStateMachine):
         rows = rows_of(records, head.digest)
 
         assert not self.writers[self.leading].has(rows[-1])
-        self.writers[self.leading].append(head.term, rows)
+        self.writers[self.leading].append(head, rows)
 
         assert self.writers[self.leading].has(rows[-1])
-        self.heads[self.leading] = Head(head.term, rows[-1][0], rows[-1][4])
+        self.heads[self.leading] = Head(head.term, rows[-1][0], rows[-1][4], head.epoch)
         self.records += records
         for (changes, key, _), record in zip(batch, records, strict=True):
             if key is not None:
@@ -119,7 +119,7 @@ class JournalMachine(RuleBasedStateMachine):
         records = [Record.of(head.revision + 1 + index, *transaction) for index, transaction in enumerate(batch)]
         writer = self.writers[1 - self.leading]
         with pytest.raises(Fenced):
-            writer.append(term, rows_of(records, head.digest))
+            writer.append(Head(term, head.revision, head.digest, head.epoch), rows_of(records, head.digest))
         if self.base < len(self.records):
             with pytest.raises(Fenced):
                 writer.fold(term, writer.sizes(), 1, 1 << 20)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from twisted.internet.defer import Deferred, gatherResults
 
 from deltamesh.client import Mesh
@@ -22,6 +24,20 @@ Start = Callable[..., Component]
 
 KILLS = 3
 WRITERS = 6
+
+
+@pytest.fixture
+def faulty() -> Iterator[Start]:
+    """As `component`, for those that are to log errors."""
+    started: list[Component] = []
+
+    def start(*args: Any, **kwargs: Any) -> Component:
+        started.append(Component(*args, **kwargs).start())
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.end()
 
 
 def leads(component: Component) -> bool:
@@ -190,3 +206,78 @@ async def watched(all_of_them: Clients) -> tuple[Any, list[Any]]:
     shown: list[Any] = []
     live.on_change(shown.extend)
     return live, shown
+
+
+async def test_a_standby_whose_file_was_removed_does_not_lead(router: RunningRouter, faulty: Start, tmp_path: Path) -> None:
+    url, file = f"unix:{router.unix_path}", tmp_path / "journal.sqlite"
+    first, second = await pair(faulty, url, f"sqlite:{file}")
+    async with clients(url) as all_of_them:
+        mesh = await all_of_them.mesh()
+        await mesh.write({"texts": [("a", [1])]})
+
+        remove(file)
+        first.kill()
+        await first.ended()
+        await until(lambda: has_seen(second), "the standby has found out")
+        error = await once(mesh.connection, mesh.uris.write)
+
+        assert (error.uri, error.retry) == ("wamp.error.no_such_procedure", True)
+        assert not leads(second)
+        assert not any("Traceback" in line for line in second.lines)
+        assert len([line for line in second.lines if "was removed or replaced" in line]) == 1
+
+
+def has_seen(component: Component) -> bool:
+    return any("was removed or replaced" in line for line in component.lines)
+
+
+async def test_a_standby_with_a_file_of_its_own_does_not_lead(router: RunningRouter, faulty: Start, tmp_path: Path) -> None:
+    url = f"unix:{router.unix_path}"
+    first = await faulty("leader", url, journal=f"sqlite:{tmp_path}/one.sqlite").ready()
+    second = await faulty("leader", url, journal=f"sqlite:{tmp_path}/two.sqlite").ready()
+    async with clients(url) as all_of_them:
+        mesh = await all_of_them.mesh()
+        before = (await mesh.write({"texts": [("a", [1])]})).position
+        await until(lambda: objects(second), "the standby has heard the leader")
+
+        first.kill()
+        await first.ended()
+        first.start()
+
+        assert (await mesh.write({"texts": [("b", [1])]})).position == Position(before.epoch, before.revision + 1)
+        assert not leads(second)
+
+
+def remove(file: Path) -> None:
+    for each in file.parent.glob(f"{file.name}*"):
+        each.unlink()
+
+
+def objects(component: Component) -> bool:
+    return any("does not lead" in line and "not the leader's" in line for line in component.lines)
+
+
+@pytest.mark.parametrize("kind", ["damaged", "newer"])
+async def test_a_leader_that_can_never_read_its_journal_says_so_and_ends(
+    router: RunningRouter, faulty: Start, tmp_path: Path, kind: str
+) -> None:
+    url, file = f"unix:{router.unix_path}", tmp_path / "journal.sqlite"
+    leader = await faulty("leader", url, journal=f"sqlite:{file}").ready()
+    async with clients(url) as all_of_them:
+        await (await all_of_them.mesh()).write({"texts": [("a", [1])]})
+    leader.send(signal.SIGTERM)
+    await leader.ended()
+    database = sqlite3.connect(file)
+    with database:
+        if kind == "damaged":
+            database.execute("UPDATE log SET writes = '[]'")
+        else:
+            database.execute("UPDATE deltamesh_schema SET version = 1000")
+    database.close()
+
+    leader.start()
+
+    assert await leader.ended() == 1
+    [said] = [line for line in leader.lines if ("journal is damaged" if kind == "damaged" else "newer Deltamesh") in line]
+    assert said.startswith("Error: ")
+    assert not any("Traceback" in line for line in leader.lines)

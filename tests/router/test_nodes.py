@@ -248,7 +248,7 @@ RIGHTS = {
         "com.example.departures.shared": set(),
     },
     "subscribe": {
-        f"{S}.shared": {"hackernews.follower"},
+        f"{S}.shared": {"hackernews.leader", "hackernews.follower"},
         f"{S}.status": {"hackernews.follower", "operator"},
         f"{S}.status.wanted": {"hackernews.leader", "hackernews.follower"},
         f"{S}.leader.on_gone": {"hackernews.leader", "hackernews.follower"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import click
+from twisted.internet.base import DelayedCall
 from twisted.internet.defer import CancelledError, Deferred
 
 from deltamesh.cli import log, loop
@@ -14,7 +15,7 @@ from deltamesh.cli.failure import CommandFailed
 from deltamesh.cli.router import Router, router_options
 from deltamesh.collector import tend
 from deltamesh.connection import Connection
-from deltamesh.errors import ConfigurationError
+from deltamesh.errors import ConfigurationError, DeltameshError
 from deltamesh.follower import Follower
 from deltamesh.health import Health, HealthPort
 from deltamesh.heartbeat import BOUNDS, TOLERANCE
@@ -105,7 +106,10 @@ def leader_facts(component: Leader) -> Facts:
     """Return what a leader says of itself."""
     here = component.position
     state = "leads" if component.state is State.LEADING else component.state.value
-    return Facts(state=state, position=None if here is None else (here.epoch, here.revision), term=component.term)
+    if component.objection is not None and component.state is not State.LEADING:
+        state = "other journal"
+    term = component.term if component.state is State.LEADING else None  # else it is a former one
+    return Facts(state=state, position=None if here is None else (here.epoch, here.revision), term=term)
 
 
 def _serve(name: str, component: Leader | Follower, router: Router, connection: Connection, health: tuple[str, int] | None) -> None:
@@ -116,17 +120,25 @@ def _serve(name: str, component: Leader | Follower, router: Router, connection: 
         missing = router.absence(connection) if connection.session is None else f"connected, but nobody leads {service} yet"
         click.echo(f"{name}: warning: {missing} (still trying)", err=True)
 
+    async def ready(reminder: DelayedCall) -> None:
+        await connection.joined()
+        if reminder.active():
+            reminder.cancel()
+        click.echo(f"{name}: ready")
+
     async def serve() -> None:
         port = None if health is None else _listen(Health(name, component, connection), health, connection)
         reminder = connection.reactor.callLater(router.timeout, remind)
         tending = tend(connection.reactor)
+        ended: Deferred[None] = Deferred()
+        if isinstance(component, Leader):
+            component.on_broken(lambda error: None if ended.called else ended.errback(error))
         component.start()
+        Deferred.fromCoroutine(ready(reminder))
         try:
-            await connection.joined()
-            if reminder.active():
-                reminder.cancel()
-            click.echo(f"{name}: ready")
-            await Deferred()
+            await ended
+        except DeltameshError as error:
+            raise CommandFailed(f"{name}: {error.message}") from error
         except CancelledError:
             click.echo(f"{name}: stopping", err=True)
         finally:

@@ -57,17 +57,20 @@ class Control:
         return hear
 
     async def _scale(self, details: Any, /, service: Any = None, sizes: Any = None) -> dict[str, Any]:
-        """Return {service, before, after}, the sizes by kind."""
+        """Return {services: {URI: {before, after}}}, the sizes by kind: of one service, or of all if `service` is null."""
         if not isinstance(sizes, dict) or not (service is None or isinstance(service, str)):
             raise InvalidParameters(SCALE, "it takes the URI of a service, or null, and an object of numbers by kind")
         try:
-            service = self._formation.check(service, sizes)
+            services = self._formation.check(service, sizes)
         except ConfigurationError as error:
             raise InvalidParameters(SCALE, error.message) from error
-        before = {kind: self._formation.size(service, kind) for kind in sizes}
-        self._say(f"{service}: {', '.join(f'{kind} {before[kind]} → {number}' for kind, number in sizes.items())}")
-        self._formation.scale(service, sizes, self._leading.get(service))
-        return {"service": service, "before": before, "after": sizes}
+        answer: dict[str, Any] = {}
+        for each in services:
+            before = {kind: self._formation.size(each, kind) for kind in sizes}
+            self._say(f"{each}: {', '.join(f'{kind} {before[kind]} → {number}' for kind, number in sizes.items())}")
+            self._formation.scale(each, sizes, self._leading.get(each))
+            answer[each] = {"before": before, "after": sizes}
+        return {"services": answer}
 
     async def _status(self, _details: Any, /) -> dict[str, Any]:
         """Return {services, programs}, as `Formation.listed`."""

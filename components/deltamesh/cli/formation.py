@@ -105,27 +105,24 @@ class Formation:
         """Return how many of a kind there are, those that leave not counted."""
         return len(self._followers[service].running) if kind == "follower" else len(self._leaders[service].running) - 1
 
-    def check(self, service: str | None, sizes: Mapping[str, Any]) -> str:
+    def check(self, service: str | None, sizes: Mapping[str, Any]) -> list[str]:
         """
-        Return the service that is meant: the only one if none is named.
+        Return the services that are meant: all if none is named.
 
         Raises:
             ConfigurationError: there is none of that name, or the sizes cannot be.
         """
         if self._supervisor is None:
             raise ConfigurationError("the mesh is still starting: try again in a moment")
-        if service is None and len(self._leaders) == 1:
-            service = self.services[0]
-        if service not in self._leaders:
-            known = ", ".join(self.services)
-            raise ConfigurationError(f"name one of the services that run here: {known}" + ("" if service is None else f"; not {service}"))
         for kind, number in sizes.items():
             if kind not in LIMITS:
                 raise ConfigurationError(f"{kind!r:.80} cannot be scaled: what can is {' and '.join(LIMITS)}")
             least, most = LIMITS[kind]
             if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
                 raise ConfigurationError(f"{kind}={number!r:.80}: a number from {least} to {most} is possible")
-        return service
+        if service is not None and service not in self._leaders:
+            raise ConfigurationError(f"{service:.200} does not run here: what does is {', '.join(self.services)}")
+        return self.services if service is None else [service]
 
     def scale(self, service: str, sizes: Mapping[str, int], leading: int | None = None) -> None:
         """

@@ -54,10 +54,26 @@ def _place(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(place: str, service: str | None, url: str, **others: Any) -> None:
         try:
             command(Place(place, service, url), **others)
-        except (ConfigurationError, JournalDamaged, JournalFull, JournalUnavailable) as error:
+        except JournalFull as error:
+            raise CommandFailed(f"there is no space on the disk: {error.facts['reason']}") from error
+        except (ConfigurationError, JournalDamaged, JournalUnavailable) as error:
             raise CommandFailed(error.message) from error
+        except BrokenPipeError:  # who reads the output has enough of it
+            raise
+        except OSError as error:
+            _forget_output()
+            where = f" ({error.filename})" if error.filename else ""
+            raise CommandFailed(f"reading or writing failed: {error.strerror}{where}") from error
 
     return run
+
+
+def _forget_output() -> None:
+    """Have what could not be written not written again when the process ends."""
+    if sys.stdout is sys.__stdout__ and sys.stdout is not None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 class Place:
@@ -66,6 +82,10 @@ class Place:
     def __init__(self, place: str, service: str | None, url: str) -> None:
         is_url = place.startswith("sqlite:") or is_postgres(place)
         self._url = place if is_url else url
+        if place == "memory:" or self._url == "memory:":
+            raise ConfigurationError("memory: keeps nothing, so there is no journal to be read: name sqlite:PATH or postgresql://…")
+        if "://" in place and not is_url:
+            open_database(place, "any")  # which says what a URL is
         self._service = service if is_url else load(application_name(place)).uris.prefix
 
     def existing(self) -> tuple[Database, str]:
@@ -78,8 +98,8 @@ class Place:
         if self._service is None:
             services = _services_at(self._url)
             if len(services) != 1:
-                what = f"journals of {', '.join(services)}: name one with --service" if services else "no journal"
-                raise ConfigurationError(f"at this URL there is {what}")
+                what = f"are journals of {', '.join(services)}: name one with --service" if services else "is no journal"
+                raise ConfigurationError(f"at this URL there {what}")
             self._service = services[0]
         return open_database(self._url, self._service), self._service
 
@@ -103,7 +123,8 @@ def _services_at(url: str) -> list[str]:
         return services_of(url)
     path = path_of(url, "*")
     files = sorted(path.parent.glob(path.name)) if path.name == "*.sqlite" else [path]
-    return [service_in(SqliteDatabase(file)) for file in files if file.is_file()]
+    databases = [SqliteDatabase(file) for file in files]
+    return [service_in(database) for database in databases if database.exists()]
 
 
 @journal.command("inspect")

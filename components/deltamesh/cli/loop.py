@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as TwistedTimeoutError
+from twisted.internet.error import ReactorNotRunning
 from twisted.python.failure import Failure
 
+from deltamesh.cli.interruption import INTERRUPTED, has_come, on_signal
+
 _Result = TypeVar("_Result")
-
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-INTERRUPTED: Final = 130
-"""Exit code of a command that was cancelled, as shells have it after Ctrl-C."""
 
 
 def run(work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
     """
     Run the reactor until `work()` is done; return what it returns, raise what it raises. Works once in a process.
 
-    SIGINT, SIGTERM and SIGHUP cancel the work, which may catch that and return; the second signal ends the process.
+    SIGINT, SIGTERM and SIGHUP cancel the work, which may catch that and return; the second signal ends the process. One that comes
+    before the work has begun lets it not begin.
 
     Raises:
         SystemExit: the work was cancelled.
@@ -30,23 +29,50 @@ def run(work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
     from twisted.internet import reactor as installed
 
     reactor: Any = installed
+    tasks: list[Deferred[Any]] = []
     outcomes: list[Any] = []
+    is_cancelled = has_come()
+
+    def signalled(*_: object) -> None:
+        nonlocal is_cancelled
+        is_cancelled = True
+        on_signal(signal.SIG_DFL)
+        reactor.callFromThread(cancel)
+
+    def cancel() -> None:
+        for task in tasks:
+            task.cancel()
 
     def begin() -> None:
+        if is_cancelled:
+            reactor.stop()
+            return
+        on_signal(signalled)  # the reactor has just set its own, which would stop it at once
+        ended: Deferred[None] = Deferred()
         task = Deferred.fromCoroutine(work())
-
-        def cancel(*_: object) -> None:
-            for number in _SIGNALS:
-                signal.signal(number, signal.SIG_DFL)
-            reactor.callFromThread(task.cancel)
-
-        for number in _SIGNALS:  # the reactor has just set its own, which would stop it at once
-            signal.signal(number, cancel)
+        tasks.append(task)
         task.addBoth(outcomes.append)
-        task.addBoth(lambda _: reactor.stop())
+        task.addBoth(end, ended)
+        reactor.addSystemEventTrigger("before", "shutdown", finish, ended)
 
+    def end(_: None, ended: Deferred[None]) -> None:
+        ended.callback(None)
+        try:
+            reactor.stop()
+        except ReactorNotRunning:  # it is stopping, and has waited for us
+            return
+
+    def finish(ended: Deferred[None]) -> Deferred[None]:
+        """The reactor stops, by its own handler of signals if one came just before ours was set: not before the work has ended."""
+        if not outcomes:
+            cancel()
+        return ended
+
+    on_signal(signalled)
     reactor.callWhenRunning(begin)
     reactor.run()
+    if not outcomes:  # it has not begun
+        raise SystemExit(INTERRUPTED)
     outcome = outcomes[0]
     if not isinstance(outcome, Failure):
         return outcome  # type: ignore[no-any-return]

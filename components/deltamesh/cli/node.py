@@ -42,6 +42,13 @@ class Node:
     """Where people point their browser."""
     pages: Path | None
     """The folder that is served there."""
+    text: str
+    """The configuration."""
+
+    def write(self) -> None:
+        """Write the configuration, if it is another one than the directory has. Only after `check_free`: else it may be in use."""
+        if self.config != CONFIG:
+            (self.directory / self.config).write_text(self.text)
 
     def check_free(self) -> None:
         """
@@ -67,7 +74,7 @@ class Node:
                 raise CommandFailed(f"port {parts.port} is taken by another program: stop that, or choose another with --port") from error
 
     def clean_up(self, *, after_router: bool) -> None:
-        """Remove what `read` has made; and what a router leaves behind when it is killed, if one has run that was ours."""
+        """Remove what `write` has made; and what a router leaves behind when it is killed, if one has run that was ours."""
         left = [self.directory / self.config] if self.config != CONFIG else []
         if after_router:
             left.append(self.directory / "node.pid")
@@ -99,7 +106,7 @@ def need_router() -> None:
 
 def read(directory: Path, port: int | None) -> Node:
     """
-    Read the configuration of a node. With `port`, write another one beside it that differs in the web port only.
+    Read the configuration of a node. With `port`, it is another one to be written beside it, that differs in the web port only.
 
     The first free port after `port` is the one for insight, so that a second mesh is not in the way of the first one.
 
@@ -117,12 +124,9 @@ def read(directory: Path, port: int | None) -> Node:
     except (OSError, ValueError) as error:
         raise CommandFailed(f"{path} cannot be read: {error}") from error
     try:
-        node = _node(directory, CONFIG, config, port)
+        return _node(directory, CONFIG, config, port)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise CommandFailed(f"{path} is not a node configuration: {type(error).__name__}: {error}") from error
-    if port is not None:
-        (directory / node.config).write_text(json.dumps(config, indent=4) + "\n")
-    return node
 
 
 def _node(directory: Path, name: str, config: dict[str, Any], port: int | None) -> Node:
@@ -147,7 +151,9 @@ def _node(directory: Path, name: str, config: dict[str, Any], port: int | None) 
         pages = (directory / root["directory"]).resolve() if root.get("type") == "static" else None
     # over a Unix socket if there is one
     url = _url(directory, min(raws, key=lambda endpoint: endpoint["type"] != "unix"))
-    return Node(directory, name, url, routers[0]["realms"][0]["name"], None if port is None else _free_after(port), web, pages)
+    insight_port = None if port is None else _free_after(port)
+    text = json.dumps(config, indent=4) + "\n"
+    return Node(directory, name, url, routers[0]["realms"][0]["name"], insight_port, web, pages, text)
 
 
 def _free_after(port: int) -> int:

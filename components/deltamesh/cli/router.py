@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -19,6 +21,9 @@ _Result = TypeVar("_Result")
 
 TIMEOUT: Final = 5.0
 """How long a command waits for a connection, unless told [s]."""
+
+PROBE: Final = 0.5
+"""How long to try whether somebody listens at all [s]."""
 
 _FORMS: Final = "unix:PATH, ws://host:port/ws, rs://host:port; wss:// and rss:// with TLS"
 _FILE: Final = click.Path(dir_okay=False)
@@ -64,7 +69,25 @@ class Router:
         """Say that there is no connection, why if that is known, and what to do."""
         if connection.problem is not None:
             return f"the router at {self.url} does not take part: {connection.problem}"
+        if self._is_listening():
+            return f"who listens at {self.url} does not answer: is the router stopped, or very busy, or is that something else?"
         return f"no router at {self.url}: start one with `deltamesh run …`, or name another one with --router"
+
+    def _is_listening(self) -> bool:
+        """Whether the address takes a connection, or at least does not refuse one."""
+        is_local = self.url.startswith("unix:")
+        parts = urlsplit(self.url)
+        try:
+            port = parts.port or (443 if parts.scheme in ("wss", "rss") else 80)
+            with socket.socket(socket.AF_UNIX) if is_local else socket.create_connection((parts.hostname, port), PROBE) as probe:
+                if is_local:
+                    probe.settimeout(PROBE)
+                    probe.connect(self.url.removeprefix("unix:"))
+        except (TimeoutError, BlockingIOError):  # nobody takes it, but it waits in a line
+            return True
+        except OSError:
+            return False
+        return True
 
 
 def router_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -26,6 +26,7 @@ from deltamesh.cli.supervisor import Supervisor, first_ready, supervise
 from deltamesh.connection import Connection
 from deltamesh.errors import ConfigurationError
 from deltamesh.identity import identity
+from deltamesh.journal import open_journal
 
 LEAVING: Final = 2.0
 """How long it may take to leave the mesh before all of it is stopped [s]."""
@@ -71,6 +72,12 @@ def run(
     names = [short_name(each) for each in services]
     if len(set(names)) < len(names):
         raise CommandFailed(f"two applications are called {max(names, key=names.count)}: run each of them once, or in a mesh of its own")
+    environment = {
+        "DELTAMESH_ROUTER": here.url,
+        "DELTAMESH_REALM": here.realm,
+        "DELTAMESH_HEALTH": "",  # one port cannot be that of all
+        "DELTAMESH_JOURNAL": journal or f"sqlite:{cbdir / 'journal'}/",  # no argument: it may hold a password
+    }
     if autoscale is not None:
         followers = min(max(followers, autoscale[0]), autoscale[1])
     mesh = Formation(
@@ -79,6 +86,7 @@ def run(
         {"follower": followers, "standby": standby},
         extras(commands),
     )
+    _check_journal(environment["DELTAMESH_JOURNAL"], services)
     here.check_free()
     output = Output(mesh.names(), as_json=form == "json")
     for warning in here.warnings():
@@ -100,13 +108,8 @@ def run(
         finally:
             await member.stop()
 
-    environment = {
-        "DELTAMESH_ROUTER": here.url,
-        "DELTAMESH_REALM": here.realm,
-        "DELTAMESH_HEALTH": "",  # one port cannot be that of all
-        "DELTAMESH_JOURNAL": journal or f"sqlite:{cbdir / 'journal'}/",  # no argument: it may hold a password
-    }
     try:
+        here.write()
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
             runner.run(supervise(work, environment, output.say))
     except CannotStart as error:
@@ -151,6 +154,15 @@ def _shared_loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     asyncioreactor.install(loop)  # type: ignore[no-untyped-call]
     return loop
+
+
+def _check_journal(url: str, services: Sequence[str]) -> None:
+    """Look whether `url` can be one, and its driver is there; leaders open it."""
+    try:
+        for service in services:
+            open_journal(url, service)
+    except ConfigurationError as error:
+        raise CommandFailed(error.message) from error
 
 
 def _router(here: node.Node) -> Program:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, Final
 
 import click
@@ -13,7 +13,7 @@ from deltamesh.cli.control import SCALE, STATUS
 from deltamesh.cli.failure import CommandFailed
 from deltamesh.cli.router import Router, router_options
 from deltamesh.connection import Connection
-from deltamesh.errors import DeltameshError
+from deltamesh.errors import DeltameshError, InvalidParameters
 
 LOOK: Final = 0.2
 """Pause between two looks whether it is done [s]."""
@@ -27,7 +27,7 @@ def scale(router: Router, words: tuple[str, ...], patience: float) -> None:
     """
     Let `deltamesh run` start or stop components: follower=4, standby=1. SERVICE is a URI, or the application's MODULE:ATTRIBUTE.
 
-    It can be left out if only one service runs. Followers that are too many hand their clients over before they leave: no call fails.
+    Without it, each service that runs there is scaled. Followers that are too many hand their clients over before they leave.
     """
     service, sizes = parse(words)
 
@@ -37,14 +37,18 @@ def scale(router: Router, words: tuple[str, ...], patience: float) -> None:
         except DeltameshError as error:
             if error.uri == "wamp.error.no_such_procedure":
                 raise CommandFailed("no `deltamesh run` is at this router: start and stop components where they were started") from error
+            if error.uri == InvalidParameters.uri:
+                raise CommandFailed(error.message.removeprefix(f"{error.uri}: ").removeprefix(f"{SCALE}: ")) from error
             raise
+        services = answer["services"]
         end = connection.reactor.seconds() + patience
-        while patience and (left := pending((await connection.call(STATUS))["programs"], answer["service"])):
+        while patience and (left := pending((await connection.call(STATUS))["programs"], services)):
             if connection.reactor.seconds() >= end:
                 raise CommandFailed(f"not done within {patience:g} s: {', '.join(left)}")
             await deferLater(connection.reactor, LOOK, lambda: None)
-        for kind, number in sizes.items():
-            click.echo(f"{answer['service']}: {kind} {answer['before'][kind]} → {number}")
+        for each, done in services.items():
+            for kind, number in sizes.items():
+                click.echo(f"{each}: {kind} {done['before'][kind]} → {number}")
 
     router.ask(scaling)
 
@@ -69,6 +73,6 @@ def parse(words: tuple[str, ...]) -> tuple[str | None, dict[str, int]]:
     return (service_name(names[0]) if names else None), sizes
 
 
-def pending(programs: list[Mapping[str, Any]], service: str) -> list[str]:
-    """Return what programs of the service are still starting or leaving, with what they do."""
-    return [f"{each['program']} is {each['state']}" for each in programs if each["service"] == service and each["state"] != "ready"]
+def pending(programs: list[Mapping[str, Any]], services: Container[str]) -> list[str]:
+    """Return what programs of the services are still starting or leaving, with what they do."""
+    return [f"{each['program']} is {each['state']}" for each in programs if each["service"] in services and each["state"] != "ready"]

@@ -50,12 +50,20 @@ def status(router: Router, services: tuple[str, ...], as_json: bool) -> None:
     """
     Show the components of the mesh: what they do, where they stand, and how much they have to do.
 
-    SERVICE is a URI, or an application's MODULE:ATTRIBUTE; without any, all services that are led or run here.
+    SERVICE is a URI, or an application's MODULE:ATTRIBUTE; without any, all services that are led or run here. Exit code 1: of one that
+    is named there is no component.
     """
     found = router.ask(lambda connection: look(connection, services))
+    absent = [each["service"] for each in found["services"] if not each["components"]]
     if as_json:
         click.echo(msgspec.json.encode(found))
-        return
+    elif len(absent) < len(found["services"]):
+        _print({**found, "services": [each for each in found["services"] if each["components"]]})
+    if absent:
+        raise CommandFailed(f"nothing is heard of {', '.join(absent)}: is its name right, and does any of its components run?")
+
+
+def _print(found: Mapping[str, Any]) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=WIDTH)
@@ -69,15 +77,19 @@ async def look(connection: Connection, services: Sequence[str]) -> dict[str, Any
 
     Raises:
         CommandFailed: no service is named, and there is none.
+        DeltameshError: no service is named, and the router does not let us see which there are.
     """
-    figures = await _answer(connection, METRICS)
-    running = await _answer(connection, STATUS)
+    refusals: list[DeltameshError] = []
+    figures = await _answer(connection, METRICS, refusals)
+    running = await _answer(connection, STATUS, refusals)
     programs: list[dict[str, Any]] = [] if running is None else running["programs"]
     if not services:
         known = [] if running is None else list(running["services"])
         rows = [] if figures is None else figures["procedures"]
         led = [row["uri"].removesuffix(SNAPSHOT) for row in rows if row["uri"].endswith(SNAPSHOT) and row["callees"]]
         services = list(dict.fromkeys([*known, *led]))
+    if not services and refusals:
+        raise refusals[0]
     if not services:
         raise CommandFailed(f"no service is led at the router at {connection.url}: start one with `deltamesh run APP`, or name it")
     heard = await hear(connection, services)
@@ -87,14 +99,16 @@ async def look(connection: Connection, services: Sequence[str]) -> dict[str, Any
     }
 
 
-async def _answer(connection: Connection, procedure: str) -> Any:
-    """Return what a procedure answers, which is not there in every mesh, or not for everybody: then None."""
+async def _answer(connection: Connection, procedure: str, refusals: list[DeltameshError]) -> Any:
+    """Return what a procedure answers; None if it is not there, as not in every mesh, or not for us, which is added to `refusals`."""
     try:
         return await connection.call(procedure)
     except DeltameshError as error:
-        if error.uri in ("wamp.error.no_such_procedure", "wamp.error.not_authorized"):
-            return None
-        raise
+        if error.uri == "wamp.error.not_authorized":
+            refusals.append(error)
+        elif error.uri != "wamp.error.no_such_procedure":
+            raise
+        return None
 
 
 async def hear(connection: Connection, services: Sequence[str]) -> dict[str, list[Status]]:

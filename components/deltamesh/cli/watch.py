@@ -50,7 +50,7 @@ def watch(router: Router, service: str, resource: str, pairs: tuple[tuple[str, A
         live = await _opened(Mesh(connection, service), resource, parameters, router.timeout)
         title = f"{service} {resource} {' '.join([f'{name}={msgspec.json.encode(value).decode()}' for name, value in parameters.items()])}"
         console = Console(highlight=False)
-        view: View = Lines(live) if as_json or not console.is_terminal else Table(live, connection, title.strip(), console)
+        view: View = Lines(live, connection) if as_json or not console.is_terminal else Table(live, connection, title.strip(), console)
         try:
             with view:
                 await follow(live, view)
@@ -120,8 +120,9 @@ class Lines:
 
     pause = 0.0
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, connection: Connection) -> None:
         self._live = live
+        self._connection = connection
         self._is_first = True
 
     def show(self, changed: Sequence[JSON]) -> None:
@@ -135,11 +136,19 @@ class Lines:
             sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
             sys.stdout.buffer.flush()
 
+    def _lost(self) -> None:
+        click.echo("no connection to the router, trying again", err=True)
+
+    async def _joined(self, _: Connection) -> None:
+        click.echo("connected again", err=True)
+
     def __enter__(self) -> Self:
+        self._connection.on_lost(self._lost)
+        self._connection.on_join(self._joined)
         return self
 
     def __exit__(self, *_: object) -> None:
-        return None
+        self._connection.forget(self._lost, self._joined)
 
 
 class Table:

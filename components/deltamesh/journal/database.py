@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol, TypeAlias
 
+from deltamesh.errors import JournalDamaged
+
 Row: TypeAlias = tuple[Any, ...]
 
 BLOCKING: Final = 2.0
@@ -60,6 +62,14 @@ class Session(Protocol):
         """Return the bytes that the store takes."""
         ...
 
+    def check_place(self) -> None:
+        """Raise `JournalUnavailable` if the store is not where it was opened any more: it was removed or replaced."""
+        ...
+
+    def damages(self) -> list[JournalDamaged]:
+        """Return what is damaged where queries do not see it."""
+        ...
+
     def close(self) -> None:
         """Let go of the connection. May be called twice."""
         ...
@@ -82,6 +92,19 @@ class Database(Protocol):
         Raises:
             ConfigurationError: the place cannot be used: what is wrong, and what to do.
         """
+        ...
+
+    def connect_reading(self) -> Session:
+        """
+        Connect to a store that is there, to look at it and change nothing. Statements may take for ever.
+
+        Raises:
+            ConfigurationError: this user may not read it.
+        """
+        ...
+
+    def discard(self) -> None:
+        """Remove the store, which this process has made and nobody has written to."""
         ...
 
     def end_stopped_writer(self) -> None:

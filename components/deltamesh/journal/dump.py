@@ -104,6 +104,16 @@ def import_into(database: Database, header: Header, lines: Iterable[bytes]) -> M
         ConfigurationError: the journal has a revision already, or is that of another service.
         JournalDamaged: a line is not of the documented shape, or the last one is missing.
     """
+    is_new = not database.exists()
+    try:
+        return _imported(database, header, lines)
+    except BaseException:
+        if is_new and database.exists():
+            database.discard()
+        raise
+
+
+def _imported(database: Database, header: Header, lines: Iterable[bytes]) -> Meta:
     session = database.connect(None)
     try:
         bring_up(session, database, header.journal)

@@ -92,6 +92,7 @@ class DurableJournal:
         try:
             if self._reader is None:
                 self._reader = self._database.connect(BLOCKING)
+            self._reader.check_place()
             records = records_since(self._reader, self._epoch, revision)
         except JournalUnavailable as error:
             self._lost = time.monotonic(), error

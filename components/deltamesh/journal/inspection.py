@@ -11,7 +11,7 @@ from typing import Final
 from deltamesh.errors import ConfigurationError, JournalDamaged
 from deltamesh.journal.database import Database, Session
 from deltamesh.journal.reading import Reading
-from deltamesh.journal.schema import bring_up, version_of
+from deltamesh.journal.schema import STEPS, bring_up, check_service, check_version, version_of
 from deltamesh.journal.store import last_changes
 
 MAX_DAMAGES: Final = 100
@@ -43,16 +43,20 @@ class Summary:
 @contextmanager
 def opened(database: Database, service: str) -> Iterator[Session]:
     """
-    Connect to a journal that is there. One of an older version is brought up to date.
+    Connect to a journal that is there, and change nothing; only one of an older version is brought up to date first.
 
     Raises:
         ConfigurationError: there is none, or it is not usable.
     """
     if not database.exists():
         raise ConfigurationError(f"there is no journal at {database.name}")
-    session = database.connect(None)
+    session = database.connect_reading()
     try:
-        bring_up(session, database, service)
+        if check_version(session, database) != len(STEPS):
+            session.close()
+            session = database.connect(None)
+            bring_up(session, database, service)
+        check_service(session, database, service)
         yield session
     finally:
         session.close()
@@ -85,6 +89,8 @@ def damages_of(session: Session) -> list[JournalDamaged]:
             raise _Enough
 
     try:
+        for error in session.damages():
+            damaged(error)
         with session.snapshot():
             reading = Reading(session, damaged)
             for _ in reading.entries():

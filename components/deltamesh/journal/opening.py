@@ -48,7 +48,9 @@ def open_database(url: str, service: str) -> Database:
         try:
             from deltamesh.journal.postgres import PostgresDatabase
         except ImportError as error:
-            raise ConfigurationError("a journal in PostgreSQL needs psycopg: pip install 'deltamesh[postgres]'") from error
+            raise ConfigurationError(
+                "a journal in PostgreSQL needs psycopg: pip install 'deltamesh[postgres]', or '.[postgres]' in a clone"
+            ) from error
         return PostgresDatabase(url, service)
     scheme = f"{url.partition(':')[0]}:…" if ":" in url else url  # no password in a message
     raise ConfigurationError(

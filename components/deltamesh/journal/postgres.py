@@ -62,6 +62,18 @@ class PostgresDatabase:
         """As `Database.connect`."""
         return PostgresSession(self._conninfo, self.name, self.schema, patience)
 
+    def connect_reading(self) -> PostgresSession:
+        """As `Database.connect_reading`."""
+        return self.connect(None)
+
+    def discard(self) -> None:
+        """As `Database.discard`."""
+        session = PostgresSession(self._conninfo, self.name, None, BLOCKING)
+        try:
+            session.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(self.schema)).as_string(None))
+        finally:
+            session.close()
+
 
 def schema_of(service: str) -> str:
     """Return the name of the schema of a service."""
@@ -201,6 +213,13 @@ class PostgresSession:
         total = "SELECT coalesce(sum(pg_total_relation_size(quote_ident(schemaname) || '.' || quote_ident(tablename))), 0)"
         return int(self.execute(f"{total} FROM pg_tables WHERE schemaname = ?", (self._schema,))[0][0])
 
+    def check_place(self) -> None:
+        """A schema stays what it is; who drops it is told so by the next statement."""
+
+    def damages(self) -> list[JournalDamaged]:
+        """The server's own log of writes is its own affair."""
+        return []
+
     def close(self) -> None:
         """As `Session.close`."""
         self._connection.close()
@@ -209,7 +228,7 @@ class PostgresSession:
         reason = f"{self._name}: {str(error).strip() or type(error).__name__}"
         if isinstance(error, errors.DiskFull):
             return JournalFull(reason)
-        if isinstance(error, errors.DataCorrupted | errors.IndexCorrupted):
+        if isinstance(error, errors.DataCorrupted | errors.IndexCorrupted | errors.UndefinedTable | errors.UndefinedColumn):
             return JournalDamaged(self._name, str(error))
         if isinstance(error, errors.InsufficientPrivilege):
             return ConfigurationError(f"{reason}. Let its user create a schema in the database, or make it the owner of this one")

@@ -12,7 +12,8 @@ from deltamesh.errors import JournalDamaged
 from deltamesh.journal import digest
 from deltamesh.journal.database import Row, Session
 from deltamesh.journal.journal import Record
-from deltamesh.journal.store import Change, checked, last_changes, record_of
+from deltamesh.journal.schema import only_row
+from deltamesh.journal.store import Change, checked, id_of, last_changes, record_of
 from deltamesh.stream import Position
 
 MAX_RECORDS: Final = 1000
@@ -56,8 +57,8 @@ class Meta:
 
 def meta_of(session: Session) -> Meta:
     """Return the row of `meta`."""
-    query = "SELECT service, epoch, term, revision, log_digest, base, base_digest, num_entries, entries_digest FROM meta"
-    return Meta(*session.execute(query)[0])
+    columns = "service, epoch, term, revision, log_digest, base, base_digest, num_entries, entries_digest"
+    return Meta(*only_row(session, "meta", columns))
 
 
 class Reading:
@@ -120,7 +121,7 @@ class Reading:
             for name, id_, long_key, content, revision, found in rows:
                 key = id_ if long_key is None else long_key
                 total += digest.number(found)
-                if digest.of_entry(name, key, content, revision) != found:
+                if digest.of_entry(name, key, content, revision) != found or id_ != id_of(key):
                     self._damaged(JournalDamaged(f"key {key:.60} of {name}", f"it is not what was written at revision {revision}"))
                 elif (name, id_) not in changes:
                     yield name, key, content
@@ -136,18 +137,18 @@ def records_since(session: Session, epoch: str, revision: int) -> list[Record] |
     """
     Return what was committed after `revision`, oldest first and not all if there is much.
 
-    None: it is folded away, or the store is of another epoch.
+    None: it is folded away, or the store is of another epoch or ends before `revision`, as an older copy does.
 
     Raises:
         JournalDamaged: it is not what was written.
     """
-    ((now, last, base),) = session.execute("SELECT epoch, revision, base FROM meta")
-    if now != epoch or revision < base:
+    now, last, base = only_row(session, "meta", "epoch, revision, base")
+    if now != epoch or not base <= revision <= last:
         return None
-    if revision >= last:
+    if revision == last:
         return []
     with session.snapshot():  # so that nothing is folded between these queries
-        ((base, before),) = session.execute("SELECT base, base_digest FROM meta")
+        base, before = only_row(session, "meta", "base, base_digest")
         if revision < base:
             return None
         if revision > base:

@@ -10,9 +10,9 @@ import secrets
 from collections.abc import Sequence
 from typing import Final
 
-from deltamesh.errors import ConfigurationError
+from deltamesh.errors import ConfigurationError, JournalDamaged
 from deltamesh.journal import digest
-from deltamesh.journal.database import Database, Session
+from deltamesh.journal.database import Database, Row, Session
 
 STEPS: Final[Sequence[Sequence[str]]] = (
     (
@@ -39,7 +39,20 @@ STEPS: Final[Sequence[Sequence[str]]] = (
 
 def version_of(session: Session) -> int:
     """Return the version of a store, 0 if there is none."""
-    return int(session.execute("SELECT version FROM deltamesh_schema")[0][0]) if "deltamesh_schema" in session.tables() else 0
+    return int(only_row(session, "deltamesh_schema", "version")[0]) if "deltamesh_schema" in session.tables() else 0
+
+
+def only_row(session: Session, table: str, columns: str) -> Row:
+    """
+    Return the row of a table that has one.
+
+    Raises:
+        JournalDamaged: there is none, or another one.
+    """
+    rows = session.execute(f"SELECT {columns} FROM {table}")  # noqa: S608  (both are ours)
+    if len(rows) != 1:
+        raise JournalDamaged(f"table {table}", f"it has {len(rows)} rows, and should have 1")
+    return rows[0]
 
 
 def bring_up(session: Session, database: Database, service: str, steps: Sequence[Sequence[str]] = STEPS) -> None:
@@ -52,7 +65,17 @@ def bring_up(session: Session, database: Database, service: str, steps: Sequence
     if version_of(session) != len(steps):
         with session.creating():
             _take_steps(session, database, service, steps)
-    found = session.execute("SELECT service FROM meta")[0][0]
+    check_service(session, database, service)
+
+
+def check_service(session: Session, database: Database, service: str) -> None:
+    """
+    Make sure whose journal a store is.
+
+    Raises:
+        ConfigurationError: that of another service.
+    """
+    (found,) = only_row(session, "meta", "service")
     if found != service:
         raise ConfigurationError(f"{database.name} is the journal of {found}, not of {service}: name another place")
 

@@ -18,6 +18,7 @@ from deltamesh.journal import digest
 from deltamesh.journal.answers import MAX_KEYS, MAX_SIZE
 from deltamesh.journal.database import Row, Session
 from deltamesh.journal.journal import Record
+from deltamesh.journal.schema import only_row
 from deltamesh.values import freeze
 
 MAX_ID: Final = 200
@@ -34,6 +35,7 @@ class Head:
     term: int
     revision: int
     digest: bytes
+    epoch: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +130,13 @@ class Store:
 
     def head(self) -> Head:
         """Return where the log ends."""
-        return Head(*self.session.execute("SELECT term, revision, log_digest FROM meta")[0])
+        return Head(*only_row(self.session, "meta", "term, revision, log_digest, epoch"))
 
     def take(self) -> Head:
         """Begin a new term, and return where the log ends."""
         with self.session.transaction():
-            return Head(*self.session.execute("UPDATE meta SET term = term + 1 RETURNING term, revision, log_digest")[0])
+            self.session.execute("UPDATE meta SET term = term + 1")
+            return self.head()
 
     def sizes(self) -> Sizes:
         """Count. Cost: that of reading the log and the answers."""
@@ -142,24 +145,26 @@ class Store:
         answers = execute("SELECT count(*), coalesce(sum(length(result)), 0) FROM answered")[0]
         return Sizes(int(log[0]), int(log[1]), int(answers[0]), int(answers[1]))
 
-    def append(self, term: int, rows: Sequence[Row]) -> None:
+    def append(self, head: Head, rows: Sequence[Row]) -> None:
         """
-        Add rows to the log, in one durable transaction.
+        Add rows that follow `head` to the log, in one durable transaction.
 
         Raises:
-            Fenced: the term is over.
-            ValueError: they do not follow the last row.
+            Fenced: the term is over, or the store is of another epoch.
+            JournalDamaged: it ends elsewhere in the same term, so it is not the store that was taken.
         """
         with self.session.transaction():
             moved = self.session.execute(
-                "UPDATE meta SET revision = ?, log_digest = ? WHERE term = ? AND revision = ? RETURNING 1",
-                (rows[-1][0], rows[-1][4], term, rows[0][0] - 1),
+                "UPDATE meta SET revision = ?, log_digest = ? WHERE term = ? AND revision = ? AND log_digest = ? AND epoch = ? RETURNING 1",
+                (rows[-1][0], rows[-1][4], head.term, head.revision, head.digest, head.epoch),
             )
             if not moved:
-                head = self.head()
-                if head.term != term:
+                found = self.head()
+                if (found.term, found.epoch) != (head.term, head.epoch):
                     raise Fenced
-                raise ValueError(f"revision {rows[0][0]} does not follow {head.revision}, the last one in the journal")
+                raise JournalDamaged(
+                    f"revision {found.revision}", f"its log ended with revision {head.revision}: another copy is in its place"
+                )
             self.session.execute_many("INSERT INTO log (revision, idempotency_key, result, writes, digest) VALUES (?, ?, ?, ?, ?)", rows)
 
     def has(self, row: Row) -> bool:
@@ -184,7 +189,7 @@ class Store:
             JournalDamaged: what is to be moved is not what was written.
         """
         session = self.session
-        base, before, num_entries, total = session.execute("SELECT base, base_digest, num_entries, entries_digest FROM meta")[0]
+        base, before, num_entries, total = only_row(session, "meta", "base, base_digest, num_entries, entries_digest")
         end = base + self._span(base, max_rows, max_size)
         oldest = "SELECT revision, idempotency_key, result, writes, digest FROM log WHERE revision > ? AND revision <= ? ORDER BY revision"
         rows = list(checked(session.execute(oldest, (base, end)), base, before))

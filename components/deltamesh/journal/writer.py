@@ -143,15 +143,15 @@ class Writer:
             raise ValueError(f"revision {records[0].revision} does not follow {head.revision}, the last one in the journal")
         rows = rows_of(records, head.digest)
         try:
-            self._commit(head.term, rows)
+            self._commit(head, rows)
         except (Fenced, JournalDamaged, JournalUnavailable):
             self._head = None
             raise
-        self._head = Head(head.term, rows[-1][0], rows[-1][4])
+        self._head = Head(head.term, rows[-1][0], rows[-1][4], head.epoch)
         self._sizes.log_rows += len(rows)
         self._sizes.log_size += sum([len(row[2]) + len(row[3]) for row in rows])
 
-    def _commit(self, term: int, rows: list[Row]) -> None:
+    def _commit(self, head: Head, rows: list[Row]) -> None:
         """Commit rows, if need be again until it is known that they are kept."""
         deadline = time.monotonic() + self._patience
         is_open = False  # whether an earlier attempt may have succeeded
@@ -159,7 +159,7 @@ class Writer:
             try:
                 store = self._connected()
                 if not (is_open and store.has(rows[-1])):
-                    store.append(term, rows)
+                    store.append(head, rows)
             except JournalUnavailable:
                 self._disconnect()
                 is_open = True
