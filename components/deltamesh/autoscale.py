@@ -11,6 +11,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+METRICS: Final = "mesh.metrics"
+"""Procedure of our router that returns its figures."""
+
 HIGH: Final = 0.75
 LOW: Final = 0.3
 """Loads above which there are too few followers, and below which there are too many. LOW is less than half of HIGH: see the module."""

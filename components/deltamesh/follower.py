@@ -118,7 +118,7 @@ class Follower:
         return {
             "component_revision": 0 if self.position is None else self.position.revision,
             "follower_instances": len(self._instances),
-            "follower_subscriptions": sum(len(each.subscribers) for each in self._instances.all()),
+            "follower_subscriptions": self._spreading.load()[1],
             "follower_calls_in_flight": self._num_calls,
             "follower_lag_revisions": self._mirroring.lag,
             "follower_silence_seconds": self._mirroring.silence,

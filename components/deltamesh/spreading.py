@@ -94,11 +94,11 @@ class Spreading:
         self.reporter.interval = max(INTERVAL, len(self._others) / MAX_HEARD)
 
     def _all_facts(self) -> Facts:
-        instances, sessions = self._load()
+        instances, sessions = self.load()
         return msgspec.structs.replace(self._facts(), instances=instances, sessions=sessions)
 
-    def _load(self) -> tuple[int, int]:
-        """Return how many instances somebody is subscribed to, and how many subscriptions that are."""
+    def load(self) -> tuple[int, int]:
+        """Return how many instances somebody is subscribed to, and how many subscriptions that are. Cost: linear in the instances."""
         numbers = [len(each.subscribers) for each in self._instances.all() if each.subscribers]
         return len(numbers), sum(numbers)
 
@@ -109,7 +109,7 @@ class Spreading:
                 each.handed_over = float("-inf")
         self._handed = [each for each in self._handed if each.subscribers]
         if self._connection.session is not None and (not self._handed or now >= self._until):
-            plan = self._balance.decide(self._load()[0], now)
+            plan = self._balance.decide(self.load()[0], now)
             if plan:
                 self._hand_over(plan, now)
 

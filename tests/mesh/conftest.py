@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -62,17 +63,31 @@ def inside(router: RunningRouter) -> Iterator[Callable[..., Inside]]:
         run(place.stop())
 
 
-@pytest.fixture
-def component() -> Iterator[Callable[..., Component]]:
-    """`component(kind, url, name=…)` starts a component as a process. What it logs as an error fails the test."""
+@contextmanager
+def _started() -> Iterator[tuple[Callable[..., Component], list[Component]]]:
+    """Yield what starts a component, and those that it has started, which are ended."""
     started: list[Component] = []
 
     def start(*args: Any, **kwargs: Any) -> Component:
         started.append(Component(*args, **kwargs).start())
         return started[-1]
 
-    yield start
+    yield start, started
     for each in started:
         each.end()
+
+
+@pytest.fixture
+def component() -> Iterator[Callable[..., Component]]:
+    """`component(kind, url, name=…)` starts a component as a process. What it logs as an error fails the test."""
+    with _started() as (start, started):
+        yield start
     said = [line for each in started for line in each.lines]
     assert not any("error:" in line or "Traceback" in line for line in said), "\n".join(said)
+
+
+@pytest.fixture
+def faulty() -> Iterator[Callable[..., Component]]:
+    """As `component`, for those that are to log errors."""
+    with _started() as (start, _):
+        yield start

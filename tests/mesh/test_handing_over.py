@@ -36,7 +36,7 @@ async def test_only_who_has_an_instance_that_moves_moves_and_it_misses_nothing(i
     await place.lead()
     first = await place.follow(name="first")
     opened = await lives(place, NUM_INSTANCES)
-    await until(lambda: first._spreading._load() == (NUM_INSTANCES, NUM_INSTANCES))
+    await until(lambda: first._spreading.load() == (NUM_INSTANCES, NUM_INSTANCES))
     second = await place.follow(name="second")
     writing = Mesh(await place.connect(), place.service.uris.prefix)
     seen: list[list[Any]] = [[] for _ in opened]
@@ -52,13 +52,13 @@ async def test_only_who_has_an_instance_that_moves_moves_and_it_misses_nothing(i
     await until(lambda: len(at(opened, second)) == 5 and all(each.is_live for each in opened))
     done = await writing.write(changes(25))
     await until(lambda: first.position == second.position == done.position)
-    await until(lambda: first._spreading._load()[0] == NUM_INSTANCES - 5)
+    await until(lambda: first._spreading.load()[0] == NUM_INSTANCES - 5)
 
     shown = [[(key, values.one()) for key, values in each.entries()] for each in opened]
     expected = [await writing.read("window", each.parameters) for each in opened]
     assert shown == [[(key, values.one()) for key, values in entries] for entries in expected]
     assert all(revisions == sorted(set(revisions)) for revisions in seen)
-    assert second._spreading._load()[0] == 5
+    assert second._spreading.load()[0] == 5
 
 
 async def test_nobody_else_is_told_of_a_topic_that_moves(inside: Callable[..., Inside]) -> None:
@@ -69,7 +69,7 @@ async def test_nobody_else_is_told_of_a_topic_that_moves(inside: Callable[..., I
     stranger = await place.connect()
     heard: list[Any] = []
     await stranger.session.subscribe(lambda *args: heard.append(args), place.service.uris.follower_gone("first"))
-    await until(lambda: first._spreading._load() == (1, 1))
+    await until(lambda: first._spreading.load() == (1, 1))
 
     first._spreading._hand_over({"nobody": 1}, first._now())  # to whom it cannot be handed: then to any
     await until(lambda: live._latest == 3 and live.is_live)
@@ -108,10 +108,10 @@ async def test_instances_spread_when_a_follower_joins(inside: Callable[..., Insi
     mesh = await clients.mesh()
     for start in range(NUM_INSTANCES):
         clients.shown.append(await Shown.open(mesh, "window", {"start": start, "end": start + 5}, clients.history))
-    await until(lambda: first._spreading._load()[0] == NUM_INSTANCES)
+    await until(lambda: first._spreading.load()[0] == NUM_INSTANCES)
 
     second = await place.follow(name="second")
-    await until(lambda: second._spreading._load()[0] >= NUM_INSTANCES // 2 and first._spreading._load()[0] == NUM_INSTANCES // 2)
+    await until(lambda: second._spreading.load()[0] >= NUM_INSTANCES // 2 and first._spreading.load()[0] == NUM_INSTANCES // 2)
     await writer.advance()
     await writer.stop()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +24,6 @@ Start = Callable[..., Component]
 
 KILLS = 3
 WRITERS = 6
-
-
-@pytest.fixture
-def faulty() -> Iterator[Start]:
-    """As `component`, for those that are to log errors."""
-    started: list[Component] = []
-
-    def start(*args: Any, **kwargs: Any) -> Component:
-        started.append(Component(*args, **kwargs).start())
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.end()
 
 
 def leads(component: Component) -> bool:

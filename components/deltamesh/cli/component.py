@@ -20,7 +20,7 @@ from deltamesh.follower import Follower
 from deltamesh.health import Health, HealthPort
 from deltamesh.heartbeat import BOUNDS, TOLERANCE
 from deltamesh.journal import DEFAULT, open_journal
-from deltamesh.leader import Leader, State
+from deltamesh.leader import Leader
 from deltamesh.status import Facts, Reporter
 
 PATIENCE: Final = 8.0
@@ -105,11 +105,10 @@ def follower(router: Router, application: str, name: str | None, health: tuple[s
 def leader_facts(component: Leader) -> Facts:
     """Return what a leader says of itself."""
     here = component.position
-    state = "leads" if component.state is State.LEADING else component.state.value
-    if component.objection is not None and component.state is not State.LEADING:
-        state = "other journal"
-    term = component.term if component.state is State.LEADING else None  # else it is a former one
-    return Facts(state=state, position=None if here is None else (here.epoch, here.revision), term=term)
+    position = None if here is None else (here.epoch, here.revision)
+    if component.leads:
+        return Facts(state="leads", position=position, term=component.term)  # that of others is a former one
+    return Facts(state="other journal" if component.objection is not None else component.state.value, position=position)
 
 
 def _serve(name: str, component: Leader | Follower, router: Router, connection: Connection, health: tuple[str, int] | None) -> None:

@@ -103,7 +103,12 @@ class Formation:
 
     def size(self, service: str, kind: str) -> int:
         """Return how many of a kind there are, those that leave not counted."""
-        return len(self._followers[service].running) if kind == "follower" else len(self._leaders[service].running) - 1
+        group, led = self._group(service, kind)
+        return len(group.running) - led
+
+    def _group(self, service: str, kind: str) -> tuple[Group, int]:
+        """Return the components that a kind is of, and how many of them are not counted: the leader that standbys stand by for."""
+        return (self._followers[service], 0) if kind == "follower" else (self._leaders[service], 1)
 
     def check(self, service: str | None, sizes: Mapping[str, Any]) -> list[str]:
         """
@@ -138,8 +143,8 @@ class Formation:
         supervisor = self._supervisor
         assert supervisor is not None, "sizes were checked"
         for kind, number in sizes.items():
-            group, wanted = (self._followers[service], number) if kind == "follower" else (self._leaders[service], number + 1)
-            missing = wanted - len(group.running)
+            group, led = self._group(service, kind)
+            missing = number + led - len(group.running)
             if missing > 0:
                 for started in supervisor.start(self._next(group, missing), beside=group.running[0]):
                     self._add(group, started)

@@ -10,14 +10,12 @@ import click
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
-from deltamesh.autoscale import Autoscale, slot_load
+from deltamesh.autoscale import METRICS, Autoscale, slot_load
 from deltamesh.cli.formation import LIMITS, Formation
 from deltamesh.connection import Connection
 from deltamesh.errors import DeltameshError
 from deltamesh.status import Status, listen
 from deltamesh.uris import ServiceURIs
-
-METRICS: Final = "mesh.metrics"
 
 LOOK: Final = 2.0
 """Pause between two looks [s]."""

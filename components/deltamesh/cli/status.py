@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 from twisted.internet.task import deferLater
 
+from deltamesh.autoscale import METRICS
 from deltamesh.cli.arguments import service_name
 from deltamesh.cli.control import STATUS
 from deltamesh.cli.failure import CommandFailed
@@ -20,8 +21,6 @@ from deltamesh.connection import Connection
 from deltamesh.errors import DeltameshError
 from deltamesh.status import Status, listen
 from deltamesh.uris import ServiceURIs
-
-METRICS: Final = "mesh.metrics"
 
 QUIET: Final = 0.4
 LONGEST: Final = 2.5

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+from deltamesh.cli.interruption import SIGNALS
 from deltamesh.cli.program import CannotStart, Program, Say, Supervised
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Supervisor:
@@ -87,7 +85,7 @@ async def supervise(work: Callable[[Supervisor], Awaitable[None]], environment: 
                     stopping.set()
                     working.cancel()
 
-            for number in _SIGNALS:
+            for number in SIGNALS:
                 loop.add_signal_handler(number, asked_to_stop)
             await _ended(working)
             await supervisor.stop()
