@@ -16,7 +16,7 @@ from deltamesh.errors import InvalidTransaction, TooLarge
 from deltamesh.graph import Commit, Failure, Graph, Watch, Writes, in_order
 from deltamesh.graph.writes import frozen_changes
 from deltamesh.service import Service
-from deltamesh.stream import Delta, Position, Publisher, Track, decode, encode, parts
+from deltamesh.stream import Delta, Position, Publisher, Track, encode, grouped, parts
 from deltamesh.stream.entries import NONE
 from deltamesh.values import IndexKey, Values, index_key
 
@@ -159,11 +159,8 @@ class SharedGraph:
 
     def resume(self, position: Position, part_size: int) -> Snapshot | None:
         """Return what leads a follower from `position` to what was flushed last, None if that cannot be told."""
-        resumed = self._publisher.since(position)
-        if resumed is None:
-            return None
-        texts = iter([resumed]) if len(resumed) <= part_size else parts(decode(resumed).items(), part_size)
-        return Snapshot(self.position, position.revision, texts)
+        texts = self._publisher.texts_since(position)
+        return None if texts is None else Snapshot(self.position, position.revision, grouped(texts, part_size))
 
     def snapshot(self, part_size: int) -> Snapshot:
         """

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from deltamesh.errors import MalformedMessage
-from deltamesh.stream import decode, encode, join, parts
+from deltamesh.stream import decode, encode, grouped, join, parts
 from deltamesh.values import Object, Values, index_key
 
 ENTRIES = [(index_key(True), Values((1,))), (index_key((1, "a")), Values((Object({"x": (1, None)}), 2))), ("gone", Values())]
@@ -75,6 +75,44 @@ def test_parts_are_about_the_size_and_together_everything() -> None:
     assert all(len(text) <= 210 for text in texts)
     assert len(texts) < 100
     assert join(texts) == encode(entries)
+
+
+def test_groups_keep_the_order_and_only_long_texts_are_split() -> None:
+    texts = [f'[["a",[{number}]]]' for number in range(20)] + [encode([(n, Values((n,))) for n in range(50)]), "[]", '[["b",[]]]']
+    groups = list(grouped(texts, 100))
+
+    assert [entry for group in groups for entry in json.loads(group)] == json.loads(join(texts))
+    assert max(map(len, groups)) <= 110
+    assert len(groups) < 12
+    assert list(grouped([], 100)) == ["[]"]
+
+
+def test_a_text_is_read_alike_whether_it_is_large_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [
+        '[["a",[1,{"b":[null]}]],["a",[]],[[1.0,"c"],["x"]]]',
+        "[]",
+        '[["a"]]',
+        '[["a",1]]',
+        '{"a":1}',
+        "[1]",
+        '[["a",[1]]',
+        "[[[[1]],[NaN]]]",
+    ]
+
+    def read() -> list[object]:
+        return [outcome(text) for text in texts]
+
+    small = read()
+    monkeypatch.setattr("deltamesh.stream.entries.LARGE", 0)
+
+    assert read() == small
+
+
+def outcome(text: str) -> object:
+    try:
+        return decode(text)
+    except MalformedMessage:
+        return MalformedMessage
 
 
 def test_there_is_at_least_one_part_and_none_for_nothing() -> None:

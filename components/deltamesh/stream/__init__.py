@@ -6,7 +6,7 @@ up to. The rules are in `docs/protocol.md`; `tests/stream/simulator.py` tries th
 """
 
 from deltamesh.stream.delta import Answer, Delta
-from deltamesh.stream.entries import decode, encode, join, parts
+from deltamesh.stream.entries import decode, encode, grouped, join, parts
 from deltamesh.stream.mirror import Mirror
 from deltamesh.stream.position import Position
 from deltamesh.stream.publisher import Publisher
@@ -28,6 +28,7 @@ __all__ = [
     "Track",
     "decode",
     "encode",
+    "grouped",
     "join",
     "parts",
 ]

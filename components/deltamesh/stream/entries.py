@@ -17,8 +17,13 @@ from deltamesh.values import IndexKey, Values, freeze, index_key, plain_key
 NONE: Final = "[]"
 """No entries."""
 
+LARGE: Final = 1 << 20
+"""Characters from which on a text is read entry by entry: all its structures at once take ten times its size."""
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[tuple[Any, list[Any]]]).decode
+_decode_unread = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_entry = msgspec.json.Decoder(tuple[Any, list[Any]]).decode
 
 
 def encode(entries: Iterable[tuple[IndexKey, Values]]) -> str:
@@ -34,7 +39,8 @@ def decode(text: str) -> dict[IndexKey, Values]:
         MalformedMessage: it is not JSON, not of the documented shape, or nested too deeply.
     """
     try:
-        return {index_key(key): Values([freeze(value) for value in values]) for key, values in _decode(text)}
+        entries: Iterable[tuple[Any, list[Any]]] = _decode(text) if len(text) < LARGE else map(_decode_entry, _decode_unread(text))
+        return {index_key(key): Values([freeze(value) for value in values]) for key, values in entries}
     except (msgspec.DecodeError, ValueError, RecursionError) as error:  # ValueError: NotJSON, lone surrogates, endless numbers
         raise MalformedMessage("entries", str(error)) from error
 
@@ -61,6 +67,23 @@ def parts(entries: Iterable[tuple[IndexKey, Values]], size: int) -> Iterator[str
         part.append(entry)
         length += len(entry) + 1
     yield f"[{','.join(part)}]"
+
+
+def grouped(texts: Iterable[str], size: int) -> Iterator[str]:
+    """
+    Yield texts of about `size` characters, at least one, which together have the entries of all `texts`, in their order.
+
+    Cost: that of copying, except for a text that is longer than `size` itself.
+    """
+    group: list[str] = []
+    length = 0
+    for piece in (piece for text in texts for piece in ([text] if len(text) <= size else parts(decode(text).items(), size))):
+        if group and length + len(piece) > size:
+            yield join(group)
+            group, length = [], 0
+        group.append(piece)
+        length += len(piece)
+    yield join(group)
 
 
 def is_text(value: object) -> TypeGuard[str]:

@@ -61,10 +61,12 @@ class Publisher:
 
         None means that `position` is of another epoch, older than the history, jumped over, or not reached yet.
         """
-        if not self._track.passed(position):
-            return None
-        texts = self._history.since(position.revision)
+        texts = self.texts_since(position)
         return None if texts is None else join(texts)
+
+    def texts_since(self, position: Position) -> list[str] | None:
+        """Return what `since` does as one text for each delta."""
+        return self._history.since(position.revision) if self._track.passed(position) else None
 
     def catch_up(self, position: Position) -> Delta:
         """
