@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -24,17 +25,17 @@ PASSWORD = r"a:b\c"
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPostgres]:
+def postgres() -> Iterator[RunningPostgres]:
     """A server with the user and the database of compose, who has to say his password."""
-    directory = tmp_path_factory.mktemp("postgres")
-    for folder in (directory, *directory.parents[:2]):
-        folder.chmod(0o755)  # it runs as another user
-    for server in running(directory):
-        server.ask(f"CREATE ROLE deltamesh LOGIN PASSWORD '{PASSWORD}'")
-        server.ask("CREATE DATABASE deltamesh OWNER deltamesh")
-        (directory / "data/pg_hba.conf").write_text("local all postgres trust\nlocal all all scram-sha-256\n")
-        server.ask("SELECT pg_reload_conf()")
-        yield server
+    with TemporaryDirectory() as name:
+        directory = Path(name)
+        directory.chmod(0o755)  # it runs as another user
+        for server in running(directory):
+            server.ask(f"CREATE ROLE deltamesh LOGIN PASSWORD '{PASSWORD}'")
+            server.ask("CREATE DATABASE deltamesh OWNER deltamesh")
+            (directory / "data/pg_hba.conf").write_text("local all postgres trust\nlocal all all scram-sha-256\n")
+            server.ask("SELECT pg_reload_conf()")
+            yield server
 
 
 def start(postgres: RunningPostgres, router: RunningRouter, folder: Path) -> Running:
