@@ -21,6 +21,7 @@ export { MeshError } from "./deltamesh/errors.js";
 export { Live } from "./deltamesh/live.js";
 export { Mesh } from "./deltamesh/mesh.js";
 export { autobahn, given, wampy } from "./deltamesh/session.js";
+export { MeshWorker } from "./deltamesh/worker.js";
 
 /**
  * Connect to a service. Returns at once; the connection is kept, and opened again for ever.

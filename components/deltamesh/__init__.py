@@ -12,12 +12,14 @@ from deltamesh.graph import TOP, Collection, Count, Input, Max, Min, Reducer, Su
 from deltamesh.service import Service, Shared
 from deltamesh.transaction import Caller, Transaction
 from deltamesh.values import NotOne, Values
+from deltamesh.worker import Call, Worker
 
 __version__ = "0.1.0"
 
 __all__ = [
     "TOP",
     "ApplicationError",
+    "Call",
     "Caller",
     "Collection",
     "Count",
@@ -32,5 +34,6 @@ __all__ = [
     "Sum",
     "Transaction",
     "Values",
+    "Worker",
     "lazy",
 ]

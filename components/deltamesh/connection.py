@@ -248,15 +248,15 @@ class Connection:
             if not is_there:
                 raise answered(TransportLost())
 
-    def publish(self, topic: str, *args: Any, options: Any = None) -> None:
+    def publish(self, topic: str, *args: Any, options: Any = None, **kwargs: Any) -> None:
         """Publish an event, if there is a session: whoever was to get it finds a gap later."""
         session = self.session
         if session is None or not session.is_attached():
             return
         if options is None:
-            session.publish(topic, *args)
+            session.publish(topic, *args, **kwargs)
         else:
-            session.publish(topic, *args, options=options)
+            session.publish(topic, *args, options=options, **kwargs)
 
     def publish_delta(self, topic: str, delta: Delta, *, eligible: list[int] | None = None) -> None:
         """Publish a delta, or only its position if it is too large for an event: then everybody finds a gap, and asks."""

@@ -25,6 +25,7 @@ from twisted.web import http as web
 from deltamesh.connection import Connection
 from deltamesh.errors import ConfigurationError
 from deltamesh.service import Service
+from deltamesh.worker import Worker
 
 http: Any = web  # hardly annotated
 
@@ -80,9 +81,12 @@ OF_PROCESS: Final = (
 
 
 class Examined(Protocol):
-    """A leader or a follower, as it is seen here."""
+    """A leader, a follower or a worker, as it is seen here."""
 
-    service: Service
+    @property
+    def service(self) -> Service | Worker:
+        """What it is a component of."""
+        ...
 
     def readiness(self) -> list[str]:
         """Return why it is not to be used now, though it has a session; nothing: it is ready."""

@@ -20,10 +20,12 @@ class Parameters:
     The parameters of `function` behind the first `num_given`, which the service itself passes.
 
     A parameter named `caller` is filled by the service as well. Those without an annotation take any JSON value.
+    `max_size` is what they may have together, see `MAX_SIZE`.
     """
 
-    def __init__(self, function: Callable[..., Any], num_given: int) -> None:
+    def __init__(self, function: Callable[..., Any], num_given: int, *, max_size: int = MAX_SIZE) -> None:
         self.name = function.__name__
+        self._max_size = max_size
         try:
             hints = get_type_hints(function, include_extras=True)
         except NameError as error:
@@ -58,7 +60,7 @@ class Parameters:
 
         Raises:
             InvalidParameters: `given` is not an object with the right names and types.
-            TooLarge: it has more than `MAX_SIZE` bytes as JSON text.
+            TooLarge: it has more than `max_size` bytes as JSON text.
         """
         if given is None:
             given = {}
@@ -66,8 +68,8 @@ class Parameters:
             raise InvalidParameters(self.name, f"an object is expected, not {type(given).__name__}")
         try:
             size = len(msgspec.json.encode(given))
-            if size > MAX_SIZE:
-                raise TooLarge(f"parameters of {self.name}", size, MAX_SIZE)
+            if size > self._max_size:
+                raise TooLarge(f"parameters of {self.name}", size, self._max_size)
             struct = msgspec.convert(freeze(given), self._struct, strict=True)
         except (msgspec.MsgspecError, TypeError, RecursionError, ValueError) as error:
             raise InvalidParameters(self.name, str(error)) from error

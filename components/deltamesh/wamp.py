@@ -16,7 +16,16 @@ from autobahn.twisted.websocket import WampWebSocketClientFactory, WampWebSocket
 from autobahn.wamp.exception import ApplicationError as WampError
 from autobahn.wamp.exception import SerializationError, TransportLost
 from autobahn.wamp.serializer import CBORSerializer
-from autobahn.wamp.types import CallOptions, Challenge, CloseDetails, ComponentConfig, PublishOptions, RegisterOptions, SessionDetails
+from autobahn.wamp.types import (
+    CallOptions,
+    Challenge,
+    CloseDetails,
+    ComponentConfig,
+    PublishOptions,
+    RegisterOptions,
+    SessionDetails,
+    SubscribeOptions,
+)
 
 if _bjdata is None:
     del sys.modules["bjdata"]
@@ -35,6 +44,7 @@ __all__ = [
     "RegisterOptions",
     "SerializationError",
     "SessionDetails",
+    "SubscribeOptions",
     "TransportLost",
     "WampError",
     "WampRawSocketClientFactory",

@@ -49,13 +49,13 @@ class MemorySession {
 
   #end;
 
-  async call(uri, args, kwargs, onpart) {
+  async call(uri, args, kwargs, onpart, signal) {
     this.calls.push([uri, args, kwargs]);
     const callees = this.router.procedures.get(uri) ?? [];
     const callee = callees.shift();
     if (!callee) throw new MeshError("wamp.error.no_such_procedure", `no callee for ${uri}`);
     callees.push(callee);
-    return callee(args, kwargs, onpart);
+    return callee(args, kwargs, onpart, signal);
   }
 
   async subscribe(topic, handler) {

@@ -8,6 +8,8 @@
 
 import { flightModel } from "../departures/derive.js";
 import { NOTHING_SEEN, positionText } from "../page/plain.js";
+import { STATES } from "../salesman/derive.js";
+import { lengthText } from "../salesman/figures.js";
 
 /** @param {Instance[]} instances @param {string} service @param {string} resource @returns {Seen} */
 export function seenOf(instances, service, resource) {
@@ -85,6 +87,21 @@ export function boardPreview(board) {
 /** @param {Seen} top @returns {PreviewModel[]} */
 export function postPreview(top) {
   return top.entries.map(([, [post]]) => ({ id: post.id, lead: `${post.upvotes}`, text: post.title, detail: "", remark: "", tone: "plain" }));
+}
+
+/** Searches that are shown. */
+const SEARCHES = 4;
+
+/** @param {Seen} searches @returns {PreviewModel[]} */
+export function searchPreview(searches) {
+  return searches.entries.slice(0, SEARCHES).map(([, [{ id, state, problem, length }]]) => ({
+    id,
+    lead: `${problem.size}`,
+    text: problem.name,
+    detail: length === null ? "" : lengthText(length, problem.kind),
+    remark: STATES[state] ?? state,
+    tone: state === "running" ? "good" : "soft",
+  }));
 }
 
 /**

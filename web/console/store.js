@@ -1,5 +1,5 @@
 /**
- * What the console knows: two services over one connection, what it follows of them, and when deltas came.
+ * What the console knows: some services over one connection, what it follows of them, and when deltas came.
  *
  * @typedef {import("../page/plain.js").Seen} Seen
  * @typedef {{at: number, keys: number}} Tick a delta: when it came [ms], how many keys really changed
@@ -22,6 +22,7 @@ const FOLLOWED = /** @type {[string, string, object][]} */ ([
   ["departures", "board", { airport: "EWR", limit: 6 }],
   ["departures", "delays", { airport: "EWR" }],
   ["hackernews", "top", { limit: 6 }],
+  ["salesman", "searches", {}],
 ]);
 /** How far back ticks are kept. [ms] */
 export const WINDOW = 60_000;

@@ -14,7 +14,7 @@ const STRIP = { width: 240, height: 22 };
 export function view() {
   const showInstances = rows(find("#instance-rows"), { create: instanceRow, update: updateInstance, news: ({ follower, status, gaps }) => [follower, status, gaps] });
   const previews = /** @type {{[service: string]: (models: PreviewModel[]) => void}} */ ({});
-  for (const service of ["departures", "hackernews"]) {
+  for (const service of ["departures", "hackernews", "salesman"]) {
     previews[service] = rows(find(`#${service} [data-part="rows"]`), { create: previewRow, update: updatePreview });
   }
   return {

@@ -49,6 +49,11 @@ export function timeout(uri, milliseconds) {
   return new MeshError("deltamesh.web.timeout", `${uri} did not answer within ${milliseconds / 1000} s`);
 }
 
+/** The caller did not want the call any longer, before it was made. */
+export function cancelled() {
+  return new MeshError("wamp.error.canceled", "the call was cancelled before it was made", { retry: false });
+}
+
 /** A follower sent nothing for longer than it may. @param {string} follower @param {number} milliseconds */
 export function silent(follower, milliseconds) {
   return new MeshError("deltamesh.web.silent", `${follower} sent nothing for ${milliseconds / 1000} s`);

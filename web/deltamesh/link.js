@@ -6,7 +6,7 @@
  */
 
 import { pause, waitBefore } from "./backoff.js";
-import { MeshError, lost, timeout } from "./errors.js";
+import { MeshError, cancelled, lost, timeout } from "./errors.js";
 import { Pulse } from "./pulse.js";
 import { Topics } from "./topics.js";
 
@@ -63,17 +63,18 @@ export class Joined {
    * @param {any[]} args
    * @param {{[name: string]: any}} kwargs
    * @param {(part: any) => void} [onpart] takes progressive results
+   * @param {{signal?: AbortSignal, limit?: number}} [options] signal: asks the callee to end; limit: how long the answer may take [ms]
    * @returns {Promise<any>}
    */
-  async call(uri, args, kwargs, onpart) {
+  async call(uri, args, kwargs, onpart, { signal, limit = ANSWER_LIMIT } = {}) {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
     const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(timeout(uri, ANSWER_LIMIT)), ANSWER_LIMIT);
+      timer = setTimeout(() => reject(timeout(uri, limit)), limit);
     });
     const heard = () => this.#pulse.beat();
     const part = onpart && ((/** @type {any} */ value) => (heard(), onpart(value)));
-    const answer = this.session.call(uri, args, kwargs, part);
+    const answer = this.session.call(uri, args, kwargs, part, signal);
     answer.then(heard, () => undefined);
     try {
       return await Promise.race([answer, this.over, late]);
@@ -179,6 +180,21 @@ export class Link {
       await pause(waitBefore(Math.min(tries, LAST_WAIT)), ending);
     }
     throw reason;
+  }
+
+  /**
+   * Run `attempt` with the session, once, as soon as there is one.
+   *
+   * @template T
+   * @param {(joined: Joined) => Promise<T>} attempt
+   * @param {AbortSignal} [signal] ends the waiting for a session
+   * @returns {Promise<T>}
+   */
+  async once(attempt, signal) {
+    const joined = await Promise.race([this.joined(), aborted(AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]))]);
+    if (signal?.aborted) throw cancelled();
+    if (!joined) throw lost("the mesh was closed");
+    return attempt(joined);
   }
 
   /** Close for good. */

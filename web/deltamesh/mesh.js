@@ -145,6 +145,22 @@ export class Mesh {
     });
   }
 
+  /**
+   * Call a procedure of the service that works for some time: once, and with what it has so far.
+   * Waits for a connection first. If that is lost, so is the call, and the procedure is told that nobody waits.
+   *
+   * @param {string} procedure
+   * @param {any[]} args
+   * @param {object} [options]
+   * @param {(part: any) => void} [options.onpart] takes progressive results
+   * @param {AbortSignal} [options.signal] asks the procedure to end; it may still answer with what it has
+   * @param {number} [options.limit] how long the answer may take [ms]
+   * @returns {Promise<any>}
+   */
+  run(procedure, args, { onpart, signal, limit } = {}) {
+    return this.#link.once((joined) => joined.call(`${this.service}.${procedure}`, args, {}, onpart, { signal, limit }), signal);
+  }
+
   /** Close everything, the connection as well. */
   close() {
     for (const live of [...this.lives]) live.close();

@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "status": "status",
     "leader": "component",
     "follower": "component",
+    "worker": "worker",
     "read": "data",
     "watch": "watch",
     "write": "data",

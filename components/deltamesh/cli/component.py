@@ -22,6 +22,7 @@ from deltamesh.heartbeat import BOUNDS, TOLERANCE
 from deltamesh.journal import DEFAULT, open_journal
 from deltamesh.leader import Leader
 from deltamesh.status import Facts, Reporter
+from deltamesh.working import Working
 
 PATIENCE: Final = 8.0
 """How long a component may take to leave in order [s]: less than its supervisor waits."""
@@ -80,7 +81,7 @@ def leader(router: Router, application: str, name: str, journal: str, health: tu
     connection.tolerance = tolerance
     Reporter(connection, service.uris, "leader", name, lambda: leader_facts(component))
     component = Leader(service, connection, open_journal(journal, service.uris.prefix))
-    _serve(f"{short_name(service.uris.prefix)}.{name}", component, router, connection, health)
+    serve(f"{short_name(service.uris.prefix)}.{name}", component, router, connection, health)
 
 
 @click.command()
@@ -99,7 +100,7 @@ def follower(router: Router, application: str, name: str | None, health: tuple[s
     connection = router.connection()
     connection.tolerance = tolerance
     component = Follower(service, connection, name=name)
-    _serve(f"{short_name(service.uris.prefix)}.{component.name}", component, router, connection, health)
+    serve(f"{short_name(service.uris.prefix)}.{component.name}", component, router, connection, health)
 
 
 def leader_facts(component: Leader) -> Facts:
@@ -111,12 +112,15 @@ def leader_facts(component: Leader) -> Facts:
     return Facts(state="other journal" if component.objection is not None else component.state.value, position=position)
 
 
-def _serve(name: str, component: Leader | Follower, router: Router, connection: Connection, health: tuple[str, int] | None) -> None:
+def serve(
+    name: str, component: Leader | Follower | Working, router: Router, connection: Connection, health: tuple[str, int] | None
+) -> None:
     """Run a component until a signal comes. Prints `<name>: ready` on stdout when it takes part for the first time."""
     service = component.service.uris.prefix
 
     def remind() -> None:
-        missing = router.absence(connection) if connection.session is None else f"connected, but nobody leads {service} yet"
+        lacking = "it still prepares" if isinstance(component, Working) else f"nobody leads {service} yet"
+        missing = router.absence(connection) if connection.session is None else f"connected, but {lacking}"
         click.echo(f"{name}: warning: {missing} (still trying)", err=True)
 
     async def ready(reminder: DelayedCall) -> None:
@@ -125,7 +129,7 @@ def _serve(name: str, component: Leader | Follower, router: Router, connection: 
             reminder.cancel()
         click.echo(f"{name}: ready")
 
-    async def serve() -> None:
+    async def work() -> None:
         port = None if health is None else _listen(Health(name, component, connection), health, connection)
         reminder = connection.reactor.callLater(router.timeout, remind)
         tending = tend(connection.reactor)
@@ -149,7 +153,7 @@ def _serve(name: str, component: Leader | Follower, router: Router, connection: 
                 await port.stop()
 
     log.begin(name)
-    loop.run(serve)
+    loop.run(work)
 
 
 def _listen(health: Health, where: tuple[str, int], connection: Connection) -> HealthPort:
@@ -161,7 +165,7 @@ def _listen(health: Health, where: tuple[str, int], connection: Connection) -> H
     return port
 
 
-async def _leave(name: str, component: Leader | Follower) -> None:
+async def _leave(name: str, component: Leader | Follower | Working) -> None:
     try:
         await loop.within(PATIENCE, component.stop())
     except TimeoutError as error:

@@ -176,11 +176,14 @@ class Formation:
 
 
 def extras(commands: Sequence[Sequence[str]]) -> list[Program]:
-    """Return the programs that run beside; each is named after its module or program, with a number if there are several."""
+    """Return the programs that run beside; each is named after its module, program or command, with a number if there are several."""
     programs: dict[str, Program] = {}
-    for command in commands:
+    for given in commands:
+        command = ["python", "-m", *given] if given[0] == "deltamesh" else given
         is_python = command[0] in ("python", "python3")
         plain = command[2] if is_python and list(command[1:2]) == ["-m"] and len(command) > 2 else PurePath(command[0]).name
+        if plain == "deltamesh" and len(command) > 3:
+            plain = command[3]
         name, number = plain, 1
         while name in programs:
             number += 1
