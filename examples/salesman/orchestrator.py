@@ -1,0 +1,446 @@
+"""
+Spreads searches over the workers that there are: the procedure `solve`.
+
+    python -m examples.salesman.orchestrator
+
+Wiring only. What a search wants is in `search`, who can compute it in `farm`, whose turn it is in `units`. A search never waits for
+anybody: it is answered when its budget is over, whatever workers, the leader or the followers of the service do.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from argparse import Namespace
+from collections import OrderedDict
+from typing import Any, Final
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as TwistedTimeoutError
+from twisted.internet.task import LoopingCall
+from twisted.internet.threads import deferToThread
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from deltamesh.cli import log, loop
+from deltamesh.client import Mesh
+from deltamesh.connection import Connection
+from deltamesh.errors import ApplicationError, DeltameshError, NotTaken
+from deltamesh.identity import identity
+from deltamesh.wamp import CallOptions, SubscribeOptions, TransportLost
+from examples import feeding
+from examples.salesman import known
+from examples.salesman.board import Board
+from examples.salesman.display import Display
+from examples.salesman.farm import BadLoad, Farm
+from examples.salesman.landscape import Landscape
+from examples.salesman.problem import Problem
+from examples.salesman.request import Options, checked_budget, checked_options, checked_problem
+from examples.salesman.search import BadResult, Search
+from examples.salesman.service import app
+from examples.salesman.solving import Solving
+from examples.salesman.start import nearest_neighbour_tour
+from examples.salesman.tour import Tour
+from examples.salesman.units import Flight, Units
+from examples.salesman.world import NoWorld, world
+
+ANNEAL: Final = app.uris.action("anneal")
+PROBLEM: Final = app.uris.action("problem")
+SOLVE: Final = app.uris.action("solve")
+ON_LOAD: Final = app.uris.action("on_load")
+ON_LEAVE: Final = "wamp.session.on_leave"
+
+MAX_SEARCHES: Final = 12
+"""Searches at the same time. Each holds the distances of its problem: 36 MB for the largest."""
+
+MAX_OF_CALLER: Final = 4
+"""Searches of one session at the same time."""
+
+KEPT: Final = 16
+"""Problems that workers can ask for, and whose distances are kept, beyond those that are being searched: the last ones."""
+
+MAX_KEPT: Final = 40_000_000
+"""Distances that are kept for problems that are not being searched [4 B each]."""
+
+TICK: Final = 0.05
+"""Pause between two looks at what has become due [s]."""
+
+NOBODY: Final = 0.2
+"""Pause after the router has said that there is no worker at all [s]."""
+
+INQUIRY: Final = 1.0
+"""Pause between two looks at who may have left units unanswered [s]."""
+
+
+class Orchestrator:
+    """One orchestrator. A second one waits until the first is gone, since only one can register `solve`."""
+
+    log = Logger(namespace="salesman")
+
+    def __init__(self, connection: Connection) -> None:
+        self.farm = Farm()
+        self.units = Units()
+        self.board = Board()
+        self._connection = connection
+        self._display = Display(Mesh(connection, app.uris.prefix, patience=2.0), self.board)
+        self._solving: dict[str, Solving] = {}
+        self._landscapes: OrderedDict[str, tuple[Landscape, Tour]] = OrderedDict()
+        self._problems: OrderedDict[str, Problem] = OrderedDict()
+        self._calls: dict[Flight, Deferred[None]] = {}
+        self._nobody_until = 0.0
+        self._inquired = 0.0
+        self._last_number = 0
+        self._ticking = LoopingCall(self._tick)
+        self._ticking.clock = connection.reactor
+        connection.on_join(self._set_up)
+        connection.on_lost(self._lost)
+
+    async def stop(self) -> None:
+        """End all searches with what they have, and tell it."""
+        for solving in list(self._solving.values()):
+            solving.state = "cancelled"
+            solving.end()
+        if self._ticking.running:
+            self._ticking.stop()
+        await self._display.stop()
+
+    # -- joining
+
+    async def _set_up(self, connection: Connection) -> None:
+        session = connection.session
+        await connection.register(SOLVE, self.solve)
+        await connection.register(PROBLEM, self.problem)
+        await session.subscribe(self._load, ON_LOAD, options=SubscribeOptions(details_arg="event"))
+        await session.subscribe(self._left, ON_LEAVE)
+        for instance in known.instances():
+            self.board.put("problems", instance.problem.id, _listed(instance.problem, instance.optimum, is_known=True))
+        self._display.begin()
+        if not self._ticking.running:
+            self._ticking.start(TICK)
+        self.log.info("taking searches")
+
+    def _lost(self) -> None:
+        """The session is gone, and with it all callers, workers and units."""
+        for session in list(self.farm.workers):
+            self._gone(session)
+        for solving in list(self._solving.values()):
+            solving.state = "lost"
+            solving.end()
+
+    # -- what others call
+
+    async def solve(self, details: Any, problem: Any, budget_s: Any, options: Any = None) -> dict[str, Any]:
+        """
+        Search for a short tour until the budget is over; see README.md. Progressive results tell when it has become shorter.
+
+        Raises:
+            ApplicationError: bad_problem, bad_budget, bad_options, no_such_instance, no_world, no_time, too_many_searches.
+        """
+        began = self._now()
+        budget, chosen, wanted = checked_budget(budget_s), checked_options(options), checked_problem(problem)
+        self._check_room(details.caller)
+        found, optimum = await self._found(wanted)
+        self._check_room(details.caller)
+        solving = self._new(found, optimum, budget, chosen, details.caller, began)
+        self._solving[solving.id] = solving
+        telling = LoopingCall(self._tell, solving, details)
+        telling.clock = self._connection.reactor
+        try:
+            landscape, start = await self._prepared(found, began + budget)
+            seed = secrets.randbits(32) if chosen.seed is None else chosen.seed
+            solving.begin(Search(landscape, start, budget, chosen, seed))
+            telling.start(TICK)
+            self._hand_out()
+            await self._over(solving)
+            if solving.state == "running":
+                solving.state = "done"
+        except (CancelledError, ApplicationError):
+            solving.state = "cancelled"
+            raise
+        finally:
+            if telling.running:
+                telling.stop()
+            self._close(solving)
+        return solving.result(self._now())
+
+    async def problem(self, details: Any, id: Any) -> dict[str, Any]:
+        """
+        Return a problem that is being searched, or was lately.
+
+        Raises:
+            ApplicationError: no_such_problem.
+        """
+        found = self._problems.get(id) if isinstance(id, str) else None
+        if found is None:
+            raise app.error("no_such_problem", "nobody searches a tour of this problem", problem=str(id)[:80])
+        return found.to_json()
+
+    async def _over(self, solving: Solving) -> None:
+        """Return when the budget of a search is over, or there is nothing more to wait for."""
+        assert solving.search is not None
+        end = solving.began + solving.search.end
+        deadline = self._connection.reactor.callLater(max(0.0, end - self._now()), solving.end)
+        try:
+            await solving.ended
+        finally:
+            if deadline.active():
+                deadline.cancel()
+
+    def _check_room(self, caller: int | None) -> None:
+        if len(self._solving) >= MAX_SEARCHES:
+            raise app.error("too_many_searches", f"{MAX_SEARCHES} searches are running already, which is all there may be", retry=True)
+        if sum([solving.caller == caller for solving in self._solving.values()]) >= MAX_OF_CALLER:
+            raise app.error("too_many_searches", f"{MAX_OF_CALLER} of your searches are running already", retry=True)
+
+    async def _found(self, wanted: Problem | str | int) -> tuple[Problem, int | None]:
+        """Return a problem, and the length of its shortest tour if that is known."""
+        if isinstance(wanted, int):
+            try:
+                wanted = await deferToThread(world, wanted)
+            except NoWorld as error:
+                raise app.error("no_world", str(error)) from error
+        if isinstance(wanted, str):
+            instance = known.named(wanted)
+            if instance is None:
+                names = ", ".join([each.problem.name for each in known.instances()])
+                raise app.error("no_such_instance", f"there is no instance {wanted[:80]!r}, only {names}", name=wanted[:80])
+            return instance.problem, instance.optimum
+        return wanted, known.optimum_of(wanted.id)
+
+    def _new(self, problem: Problem, optimum: int | None, budget: float, options: Options, caller: int | None, began: float) -> Solving:
+        date = time.time()
+        self._last_number = max(self._last_number + 1, int(date * 1_000))
+        solving = Solving(secrets.token_hex(8), self._last_number, problem, optimum, budget, options, caller, began, date)
+        if self.board.get("problems", problem.id) is None:
+            self.board.put("problems", problem.id, _listed(problem, optimum, is_known=False))
+        self._problems[problem.id] = problem
+        self._problems.move_to_end(problem.id)
+        return solving
+
+    async def _prepared(self, problem: Problem, deadline: float) -> tuple[Landscape, Tour]:
+        """Return the distances of a problem and a first tour; to compute them takes 0.4 s for 3,000 cities, in a thread."""
+        found = self._landscapes.get(problem.id)
+        if found is not None:
+            self._landscapes.move_to_end(problem.id)
+            return found
+        waiting: Deferred[tuple[Landscape, Tour]] = Deferred()
+
+        def finished(outcome: Any) -> None:
+            if not isinstance(outcome, Failure):
+                self._landscapes[problem.id] = outcome  # even if nobody waits for it any longer: the next one need not
+            if not waiting.called:
+                waiting.callback(outcome)
+
+        deferToThread(_prepare, problem).addBoth(finished)
+        waiting.addTimeout(max(0.0, deadline - self._now()), self._connection.reactor)
+        try:
+            return await waiting
+        except TwistedTimeoutError as error:
+            text = f"the budget was over before the distances between {len(problem)} cities were computed: allow more"
+            raise app.error("no_time", text, retry=True) from error
+
+    def _close(self, solving: Solving) -> None:
+        """A search has ended: nobody computes for it any longer."""
+        del self._solving[solving.id]
+        for flight in [] if solving.search is None else self.units.of(solving.search):
+            self._drop(flight)
+        solving.show(self.board, self._now())
+        self._display.retire()
+        searched = {each.problem.id for each in self._solving.values()}
+        idle = [id for id in self._problems if id not in searched]
+        for id in idle[: max(0, len(idle) - KEPT)]:
+            del self._problems[id]
+        kept = 0
+        for id in reversed(list(self._landscapes)):
+            if id not in searched:
+                kept += self._landscapes[id][0].size ** 2
+                if kept > MAX_KEPT or id not in self._problems:
+                    del self._landscapes[id]
+        self._hand_out()
+
+    # -- units
+
+    def _hand_out(self) -> None:
+        """Hand out units as long as there are some for somebody."""
+        now = self._now()
+        if now < self._nobody_until or self._connection.session is None:
+            return
+        running = [(each.search, each.began) for each in self._solving.values() if each.search is not None and not each.ended.called]
+        problems = {each.search: each.problem.id for each in self._solving.values()}
+        while (flight := self.units.hand_out(running, self.farm.slots, self.farm.capacity, now)) is not None:
+            self._calls[flight] = Deferred.fromCoroutine(self._compute(flight, problems[flight.search]))
+
+    async def _compute(self, flight: Flight, problem: str) -> None:
+        """Have a unit computed by some worker."""
+        await self._soon()  # so that its call is known here before it can end
+        try:
+            answer = await self._connection.call(ANNEAL, options=CallOptions(details=True), **flight.unit.arguments(problem))
+        except CancelledError:  # it was dropped
+            return
+        except DeltameshError as error:
+            if self._is_under_way(flight):
+                self._not_computed(flight, error)
+        else:
+            if self._is_under_way(flight):
+                self._computed(flight, answer.results[0] if answer.results else None, answer.callee or 0)
+        self._hand_out()
+
+    def _soon(self) -> Deferred[None]:
+        soon: Deferred[None] = Deferred()
+        self._connection.reactor.callLater(0, lambda: None if soon.called else soon.callback(None))
+        return soon
+
+    def _is_under_way(self, flight: Flight) -> bool:
+        self._calls.pop(flight, None)
+        return self.units.landed(flight)
+
+    def _computed(self, flight: Flight, result: Any, worker: int) -> None:
+        now, search = self._now(), flight.search
+        began = next((each.began for each in self._solving.values() if each.search is search), now)
+        try:
+            search.take(flight.unit, result, now - flight.begun, now - began, worker)
+        except BadResult as error:
+            self.farm.refused(worker)
+            self._send_away(worker, f"a wrong result: {error}")
+            return
+        self.farm.accepted(worker)
+        if search.is_complete():
+            for solving in list(self._solving.values()):
+                if solving.search is search:
+                    solving.end()
+
+    def _not_computed(self, flight: Flight, error: DeltameshError) -> None:
+        if isinstance(error, NotTaken):
+            flight.search.put_back(flight.unit)
+            self._nobody_until = self._now() + NOBODY
+            return
+        flight.search.give_up(flight.unit)
+        self.log.debug("a unit was not computed: {error}", error=error)
+        if self._connection.session is not None:
+            self._unanswered()
+
+    def _drop(self, flight: Flight) -> None:
+        """Nobody waits for a unit any longer."""
+        self.units.landed(flight)
+        call = self._calls.pop(flight, None)
+        if call is not None and self._connection.session is not None:  # else it ends by itself
+            call.cancel()
+
+    # -- workers
+
+    def _load(self, *args: Any, event: Any = None, **load: Any) -> None:
+        """A worker tells its load."""
+        session = None if event is None else event.publisher
+        if session is None:
+            self.log.warn("a load whose publisher the router does not disclose: its permissions lack it")
+            return
+        try:
+            is_new = self.farm.report(session, load, self._now())
+        except BadLoad as error:
+            self.log.debug("session {session} reports no load: {error}", session=session, error=error)
+            return
+        worker = self.farm.workers.get(session)
+        if worker is not None:
+            self.board.put("workers", session, worker.shown())
+        if is_new:
+            self._nobody_until = 0.0
+            self._hand_out()
+
+    def _left(self, session: int, *args: Any, **kwargs: Any) -> None:
+        """A session has ended."""
+        self._gone(session)
+
+    def _gone(self, session: int) -> None:
+        if self.farm.leave(session):
+            self.board.drop("workers", session)
+
+    def _unanswered(self) -> None:
+        """Nobody has given a result for a unit: find out who may be to blame."""
+        now = self._now()
+        if now - self._inquired >= INQUIRY:
+            self._inquired = now
+            Deferred.fromCoroutine(self._inquire()).addErrback(lambda failure: self.log.failure("nobody could be found to blame", failure))
+
+    async def _inquire(self) -> None:
+        try:
+            registration = await self._connection.call("wamp.registration.lookup", ANNEAL)
+            callees = [] if registration is None else await self._connection.call("wamp.registration.list_callees", registration)
+        except DeltameshError as error:
+            self.log.debug("the router does not tell who computes units: {error}", error=error)
+            callees = []
+        for session in self.farm.unanswered({*callees, *self.farm.workers}):
+            self._send_away(session, "no results while others gave theirs")
+
+    def _send_away(self, session: int, why: str) -> None:
+        """End the session of a worker that gives wrong results, or none. A good one, unjustly sent away, comes back by itself."""
+        if not session:  # a router that does not tell who has answered
+            return
+        worker = self.farm.workers.get(session)
+        name = "a worker that tells no load" if worker is None else worker.load.name
+        self.log.warn("sending {name} (session {session}) away: {why}", name=name, session=session, why=why)
+        Deferred.fromCoroutine(self._end_session(session, why))
+
+    async def _end_session(self, session: int, why: str) -> None:
+        try:
+            await self._connection.call("wamp.session.kill", session, reason=app.uris.error("sent_away"), message=why[:200])
+        except DeltameshError as error:
+            if error.uri != "wamp.error.no_such_session":
+                self.log.warn("session {session} could not be ended: {error}", session=session, error=error)
+
+    # -- what becomes due
+
+    def _tick(self) -> None:
+        now = self._now()
+        for session in self.farm.expire(now):
+            self.board.drop("workers", session)
+        for flight in self.units.overdue(now):
+            self._drop(flight)
+            flight.search.give_up(flight.unit)
+            self._unanswered()
+        for solving in self._solving.values():
+            if not self.farm.slots:
+                solving.improve(now)
+            solving.show(self.board, now)
+        self._hand_out()
+
+    def _tell(self, solving: Solving, details: Any) -> None:
+        """Tell the caller what is new, if it wants to know."""
+        if details.progress is None or solving.ended.called:
+            return
+        news = solving.news(self._now())
+        if news is not None:
+            try:
+                details.progress(news)
+            except TransportLost:
+                self.log.debug("the session was lost while telling of a search")
+
+    def _now(self) -> float:
+        return float(self._connection.reactor.seconds())
+
+
+def _prepare(problem: Problem) -> tuple[Landscape, Tour]:
+    landscape = Landscape(problem)
+    return landscape, nearest_neighbour_tour(landscape)
+
+
+def _listed(problem: Problem, optimum: int | None, *, is_known: bool) -> dict[str, Any]:
+    """Return a problem as the service keeps it."""
+    return {**problem.to_json(), "size": len(problem), "optimum": optimum, "is_known": is_known}
+
+
+async def main(options: Namespace) -> None:
+    """Orchestrate until a signal comes."""
+    connection = Connection(options.router, realm=options.realm, identity=identity())
+    orchestrator = Orchestrator(connection)
+    connection.start()
+    try:
+        await Deferred()
+    finally:
+        await orchestrator.stop()
+        await connection.stop()
+
+
+if __name__ == "__main__":
+    options = feeding.arguments(__doc__).parse_args()
+    log.begin("salesman.orchestrator")
+    loop.run(lambda: main(options))
