@@ -4,6 +4,8 @@ Who may come in, and stay: sessions up to the limit of their role, and connectio
 A connection that carries no session is a stranger: it has said no HELLO yet, is being authenticated, was refused, or has left its
 session. Strangers are bounded for each listening transport in number (the one that has been there longest makes room for a new one) and
 in time. The connections of a web server and of its proxies count as well, but their time is Twisted's own: that between two requests.
+
+Who is sent away (`wamp.session.kill`) gets no more calls, and is cut off if it does not leave: Crossbar.io waits for its GOODBYE.
 """
 
 from __future__ import annotations
@@ -36,6 +38,9 @@ JOIN_TIMEOUT: Final = 20.0
 
 IDLE_TIMEOUT: Final = 60.0
 """How long a web server's connection may be without a request, unless the option `client_timeout` of the transport says it [s]."""
+
+FAREWELL: Final = 2.0
+"""How long a session that is sent away may take to say goodbye [s]."""
 
 SWEEP: Final = 2.0
 """Time between two looks at who has been there too long [s]."""
@@ -101,6 +106,19 @@ class Admission:
         arrival = arrival_of(session)
         if arrival is not None:
             arrival.door.receive(arrival)
+
+    def farewell(self, session: Any) -> None:
+        """`session` was told to leave: it gets no new calls, and `FAREWELL` seconds."""
+        number, arrival = session._session_id, arrival_of(session)
+        if session._router is not None and (peer := session._router._dealer.peer(number)) is not None:
+            session._router._dealer.drain(peer)
+        if arrival is not None:
+            self.clock.callLater(FAREWELL, self._cut_off, session, number, arrival)
+
+    @staticmethod
+    def _cut_off(session: Any, number: int | None, arrival: Arrival) -> None:
+        if number is not None and session._session_id == number:
+            arrival.transport.abortConnection()
 
     def refusal(self, router: Any, role: str) -> Deny | None:
         """Return what a session is told that has been authenticated for `role`; None: it may join."""
@@ -203,6 +221,11 @@ class Session(stock.RouterSession):
         """The connection has gone."""
         super().onClose(was_clean)
         self._admission.outbound.closed(self)
+
+    def leave(self, reason: str | None = None, message: str | None = None) -> None:
+        """Tell the session to leave."""
+        super().leave(reason, message)
+        self._admission.farewell(self)
 
     def onHello(self, realm: str, details: Any) -> Deferred[Any]:
         """Decide on a HELLO: a challenge, a refusal, or a session."""

@@ -15,7 +15,7 @@ from twisted.internet.task import Clock
 
 from deltamesh_router.admission import JOIN_TIMEOUT, TOO_MANY_SESSIONS, Arrival, Door
 from tests.running_router import RunningRouter
-from tests.wire_connection import HELLO, ROLES, TIMEOUT, WELCOME, WireConnection, error_of
+from tests.wire_connection import CALL, HELLO, RESULT, ROLES, TIMEOUT, WELCOME, YIELD, WireConnection, error_of
 
 FILES: Final = 400
 """Files that the router of these tests may open; a quarter of them may be connections to one transport without a session."""
@@ -124,6 +124,42 @@ def test_there_is_a_place_again_when_a_session_has_left(
     for browser in browsers:
         browser.close()
         assert watcher.receive()[4] == [browser.session]
+
+
+@pytest.mark.mesh
+def test_who_is_sent_away_gets_no_more_calls_and_has_to_go(router: RunningRouter, stack: ExitStack) -> None:
+    stays, other, caller = [stack.enter_context(WireConnection(router.unix_path)) for _ in range(3)]
+    for callee in (stays, other):
+        callee.register("com.example.work", invoke="roundrobin", concurrency=1)
+
+    assert error_of(caller.call("wamp.session.kill", stays.session)) is None
+    assert stays.receive()[0] == GOODBYE
+    for _ in range(3):
+        caller.begin(CALL, {}, "com.example.work")
+        other.send([YIELD, other.receive()[1], {}])
+        assert caller.receive()[0] == RESULT
+
+    assert rest(stays) == []
+
+
+def rest(connection: WireConnection) -> list[list[Any]]:
+    """Return what still comes until the router closes the connection. Nothing is answered."""
+    messages = []
+    with suppress(ConnectionError, EOFError):
+        while True:
+            messages.append(connection.receive())
+    return messages
+
+
+@pytest.mark.mesh
+def test_who_is_sent_away_and_says_goodbye_keeps_the_connection(router: RunningRouter, stack: ExitStack) -> None:
+    leaves, killer = [stack.enter_context(WireConnection(router.unix_path)) for _ in range(2)]
+    killer.call("wamp.session.kill", leaves.session)
+
+    assert leaves.receive()[0] == GOODBYE
+    leaves.send([GOODBYE, {}, "wamp.close.goodbye_and_out"])
+
+    assert join(leaves)[0] == WELCOME
 
 
 def knock(router: RunningRouter, stack: ExitStack) -> socket.socket:
