@@ -12,15 +12,11 @@ from __future__ import annotations
 import secrets
 import time
 from argparse import Namespace
-from collections import OrderedDict
 from typing import Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.defer import TimeoutError as TwistedTimeoutError
 from twisted.internet.task import LoopingCall
-from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from deltamesh.cli import log, loop
 from deltamesh.client import Mesh
@@ -33,16 +29,14 @@ from examples.salesman import known
 from examples.salesman.board import Board
 from examples.salesman.display import Display
 from examples.salesman.farm import BadLoad, Farm
-from examples.salesman.landscape import Landscape
 from examples.salesman.problem import Problem
+from examples.salesman.problems import Problems
 from examples.salesman.request import Options, checked_budget, checked_options, checked_problem
 from examples.salesman.search import BadResult, Search
+from examples.salesman.sending_away import SendingAway
 from examples.salesman.service import app
 from examples.salesman.solving import Solving
-from examples.salesman.start import nearest_neighbour_tour
-from examples.salesman.tour import Tour
 from examples.salesman.units import Flight, Units
-from examples.salesman.world import NoWorld, world
 
 ANNEAL: Final = app.uris.action("anneal")
 PROBLEM: Final = app.uris.action("problem")
@@ -56,20 +50,11 @@ MAX_SEARCHES: Final = 12
 MAX_OF_CALLER: Final = 4
 """Searches of one session at the same time."""
 
-KEPT: Final = 16
-"""Problems that workers can ask for, and whose distances are kept, beyond those that are being searched: the last ones."""
-
-MAX_KEPT: Final = 40_000_000
-"""Distances that are kept for problems that are not being searched [4 B each]."""
-
 TICK: Final = 0.05
 """Pause between two looks at what has become due [s]."""
 
 NOBODY: Final = 0.2
 """Pause after the router has said that there is no worker at all [s]."""
-
-INQUIRY: Final = 1.0
-"""Pause between two looks at who may have left units unanswered [s]."""
 
 
 class Orchestrator:
@@ -84,11 +69,10 @@ class Orchestrator:
         self._connection = connection
         self._display = Display(Mesh(connection, app.uris.prefix, patience=2.0), self.board)
         self._solving: dict[str, Solving] = {}
-        self._landscapes: OrderedDict[str, tuple[Landscape, Tour]] = OrderedDict()
-        self._problems: OrderedDict[str, Problem] = OrderedDict()
+        self._problems = Problems(connection.reactor)
+        self._sending_away = SendingAway(self.farm, connection, ANNEAL)
         self._calls: dict[Flight, Deferred[None]] = {}
         self._nobody_until = 0.0
-        self._inquired = 0.0
         self._last_number = 0
         self._ticking = LoopingCall(self._tick)
         self._ticking.clock = connection.reactor
@@ -139,14 +123,14 @@ class Orchestrator:
         began = self._now()
         budget, chosen, wanted = checked_budget(budget_s), checked_options(options), checked_problem(problem)
         self._check_room(details.caller)
-        found, optimum = await self._found(wanted)
+        found, optimum = await self._problems.find(wanted)
         self._check_room(details.caller)
         solving = self._new(found, optimum, budget, chosen, details.caller, began)
         self._solving[solving.id] = solving
         telling = LoopingCall(self._tell, solving, details)
         telling.clock = self._connection.reactor
         try:
-            landscape, start = await self._prepared(found, began + budget)
+            landscape, start = await self._problems.prepared(found, began + budget - self._now())
             seed = secrets.randbits(32) if chosen.seed is None else chosen.seed
             solving.begin(Search(landscape, start, budget, chosen, seed))
             telling.start(TICK)
@@ -192,52 +176,14 @@ class Orchestrator:
         if sum([solving.caller == caller for solving in self._solving.values()]) >= MAX_OF_CALLER:
             raise app.error("too_many_searches", f"{MAX_OF_CALLER} of your searches are running already", retry=True)
 
-    async def _found(self, wanted: Problem | str | int) -> tuple[Problem, int | None]:
-        """Return a problem, and the length of its shortest tour if that is known."""
-        if isinstance(wanted, int):
-            try:
-                wanted = await deferToThread(world, wanted)
-            except NoWorld as error:
-                raise app.error("no_world", str(error)) from error
-        if isinstance(wanted, str):
-            instance = known.named(wanted)
-            if instance is None:
-                names = ", ".join([each.problem.name for each in known.instances()])
-                raise app.error("no_such_instance", f"there is no instance {wanted[:80]!r}, only {names}", name=wanted[:80])
-            return instance.problem, instance.optimum
-        return wanted, known.optimum_of(wanted.id)
-
     def _new(self, problem: Problem, optimum: int | None, budget: float, options: Options, caller: int | None, began: float) -> Solving:
         date = time.time()
         self._last_number = max(self._last_number + 1, int(date * 1_000))
         solving = Solving(secrets.token_hex(8), self._last_number, problem, optimum, budget, options, caller, began, date)
         if self.board.get("problems", problem.id) is None:
             self.board.put("problems", problem.id, _listed(problem, optimum, is_known=False))
-        self._problems[problem.id] = problem
-        self._problems.move_to_end(problem.id)
+        self._problems.keep(problem)
         return solving
-
-    async def _prepared(self, problem: Problem, deadline: float) -> tuple[Landscape, Tour]:
-        """Return the distances of a problem and a first tour; to compute them takes 0.4 s for 3,000 cities, in a thread."""
-        found = self._landscapes.get(problem.id)
-        if found is not None:
-            self._landscapes.move_to_end(problem.id)
-            return found
-        waiting: Deferred[tuple[Landscape, Tour]] = Deferred()
-
-        def finished(outcome: Any) -> None:
-            if not isinstance(outcome, Failure):
-                self._landscapes[problem.id] = outcome  # even if nobody waits for it any longer: the next one need not
-            if not waiting.called:
-                waiting.callback(outcome)
-
-        deferToThread(_prepare, problem).addBoth(finished)
-        waiting.addTimeout(max(0.0, deadline - self._now()), self._connection.reactor)
-        try:
-            return await waiting
-        except TwistedTimeoutError as error:
-            text = f"the budget was over before the distances between {len(problem)} cities were computed: allow more"
-            raise app.error("no_time", text, retry=True) from error
 
     def _close(self, solving: Solving) -> None:
         """A search has ended: nobody computes for it any longer."""
@@ -246,16 +192,7 @@ class Orchestrator:
             self._drop(flight)
         solving.show(self.board, self._now())
         self._display.retire()
-        searched = {each.problem.id for each in self._solving.values()}
-        idle = [id for id in self._problems if id not in searched]
-        for id in idle[: max(0, len(idle) - KEPT)]:
-            del self._problems[id]
-        kept = 0
-        for id in reversed(list(self._landscapes)):
-            if id not in searched:
-                kept += self._landscapes[id][0].size ** 2
-                if kept > MAX_KEPT or id not in self._problems:
-                    del self._landscapes[id]
+        self._problems.forget({each.problem.id for each in self._solving.values()})
         self._hand_out()
 
     # -- units
@@ -301,7 +238,7 @@ class Orchestrator:
             search.take(flight.unit, result, now - flight.begun, now - began, worker)
         except BadResult as error:
             self.farm.refused(worker)
-            self._send_away(worker, f"a wrong result: {error}")
+            self._sending_away.liar(worker, str(error))
             return
         self.farm.accepted(worker)
         if search.is_complete():
@@ -317,7 +254,7 @@ class Orchestrator:
         flight.search.give_up(flight.unit)
         self.log.debug("a unit was not computed: {error}", error=error)
         if self._connection.session is not None:
-            self._unanswered()
+            self._sending_away.unanswered()
 
     def _drop(self, flight: Flight) -> None:
         """Nobody waits for a unit any longer."""
@@ -354,39 +291,6 @@ class Orchestrator:
         if self.farm.leave(session):
             self.board.drop("workers", session)
 
-    def _unanswered(self) -> None:
-        """Nobody has given a result for a unit: find out who may be to blame."""
-        now = self._now()
-        if now - self._inquired >= INQUIRY:
-            self._inquired = now
-            Deferred.fromCoroutine(self._inquire()).addErrback(lambda failure: self.log.failure("nobody could be found to blame", failure))
-
-    async def _inquire(self) -> None:
-        try:
-            registration = await self._connection.call("wamp.registration.lookup", ANNEAL)
-            callees = [] if registration is None else await self._connection.call("wamp.registration.list_callees", registration)
-        except DeltameshError as error:
-            self.log.debug("the router does not tell who computes units: {error}", error=error)
-            callees = []
-        for session in self.farm.unanswered({*callees, *self.farm.workers}):
-            self._send_away(session, "no results while others gave theirs")
-
-    def _send_away(self, session: int, why: str) -> None:
-        """End the session of a worker that gives wrong results, or none. A good one, unjustly sent away, comes back by itself."""
-        if not session:  # a router that does not tell who has answered
-            return
-        worker = self.farm.workers.get(session)
-        name = "a worker that tells no load" if worker is None else worker.load.name
-        self.log.warn("sending {name} (session {session}) away: {why}", name=name, session=session, why=why)
-        Deferred.fromCoroutine(self._end_session(session, why))
-
-    async def _end_session(self, session: int, why: str) -> None:
-        try:
-            await self._connection.call("wamp.session.kill", session, reason=app.uris.error("sent_away"), message=why[:200])
-        except DeltameshError as error:
-            if error.uri != "wamp.error.no_such_session":
-                self.log.warn("session {session} could not be ended: {error}", session=session, error=error)
-
     # -- what becomes due
 
     def _tick(self) -> None:
@@ -396,7 +300,7 @@ class Orchestrator:
         for flight in self.units.overdue(now):
             self._drop(flight)
             flight.search.give_up(flight.unit)
-            self._unanswered()
+            self._sending_away.unanswered()
         for solving in self._solving.values():
             if not self.farm.slots:
                 solving.improve(now)
@@ -416,11 +320,6 @@ class Orchestrator:
 
     def _now(self) -> float:
         return float(self._connection.reactor.seconds())
-
-
-def _prepare(problem: Problem) -> tuple[Landscape, Tour]:
-    landscape = Landscape(problem)
-    return landscape, nearest_neighbour_tour(landscape)
 
 
 def _listed(problem: Problem, optimum: int | None, *, is_known: bool) -> dict[str, Any]:
