@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { Chain, Landscape, anneal } from "../../web/salesman/solver.js";
+import { Landscape } from "../../web/salesman/landscape.js";
+import { Chain, anneal } from "../../web/salesman/solver.js";
 
 const { cases } = JSON.parse(readFileSync(new URL("../cases/salesman.json", import.meta.url), "utf8"));
 

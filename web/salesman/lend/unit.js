@@ -14,7 +14,8 @@
  */
 
 import { MeshError } from "../../deltamesh/errors.js";
-import { Chain, Landscape } from "../solver.js";
+import { Landscape } from "../landscape.js";
+import { Chain } from "../solver.js";
 
 /** Steps between two looks at the clock: some milliseconds. */
 const PIECE = 100;
