@@ -223,7 +223,9 @@ class Session(stock.RouterSession):
         self._admission.outbound.closed(self)
 
     def leave(self, reason: str | None = None, message: str | None = None) -> None:
-        """Tell the session to leave."""
+        """Tell the session to leave; nothing happens if it was told before."""
+        if self._goodbye_sent:
+            return
         super().leave(reason, message)
         self._admission.farewell(self)
 

@@ -102,7 +102,7 @@ class Fanout:
             form = None
             if kind is WampWebSocketServerProtocol:
                 if transport.state == _OPEN and transport._session is not None and not transport.send_queue:
-                    form, frames, limit = transport._format, websocket_frames, transport.maxMessagePayloadSize
+                    form, frames, limit = transport._format, websocket_frames, transport.max_sent
             elif kind is WampRawSocketServerProtocol and transport._session is not None:
                 form, frames, limit = transport._format, rawsocket_frames, transport._max_len_send
             if form is not None:

@@ -27,6 +27,7 @@ from txaio import make_logger
 
 from deltamesh_router.memory import FreeMemory
 from deltamesh_router.settings import LiveSettings
+from deltamesh_router.websocket import max_sent
 
 SLOW_READER: Final = "deltamesh.error.slow_reader"
 CLOSE_CODE: Final = 4008
@@ -119,7 +120,7 @@ class Reader:
         self._before = 0  # bytes that waited before the message that was sent last
         self._largest = 0  # bytes of the largest message that waits, at most
         protocol = self._protocol
-        largest = protocol.maxMessagePayloadSize if isinstance(protocol, WebSocketProtocol) else protocol._max_len_send
+        largest = max_sent(protocol.maxMessagePayloadSize) if isinstance(protocol, WebSocketProtocol) else protocol._max_len_send
         self._most = (largest or MAX_MESSAGE) + SLACK
         self._is_refused = False
         self._end: float | None = None  # when the connection, which is being closed, is cut off

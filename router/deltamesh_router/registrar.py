@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.message import Error, Register, Registered, Unregister, Unregistered
 from autobahn.wamp.types import PublishOptions
 from crossbar.router import dealer as stock
+from twisted.internet.defer import Deferred
 
 from deltamesh_router import refusal
 from deltamesh_router.announcement import publish_soon
@@ -20,6 +21,9 @@ from deltamesh_router.moves import Move
 from deltamesh_router.peer import Peer
 from deltamesh_router.settings import CallRule, LiveSettings
 from deltamesh_router.uris import OWN, PATTERNS, is_restricted
+
+SHARED: Final = Register.INVOKE_ROUNDROBIN
+"""The policy under which procedures are registered for which a rule of the settings chooses: the one that clients mostly say."""
 
 
 class ProcedureQueue(CallQueue):
@@ -99,12 +103,22 @@ class Registrar(stock.Dealer):
             self._router.send(session, refusal.reserved(uri).to_error(register.request, Register.MESSAGE_TYPE))
         else:
             peer = self._peers[session]
-            asked = self._router.authorize(session, uri, "register", options=register.marshal_options())
-            asked.addCallbacks(
+            self._authorize(session, register).addCallbacks(
                 lambda authorization: self._register_if(bool(authorization.get("allow")), peer, register),
                 lambda failure: self._authorizer_failed(session, register, failure),
-            )
-            asked.addErrback(lambda failure: self.log.failure("REGISTER of {uri} failed", uri=uri, failure=failure))
+            ).addErrback(lambda failure: self.log.failure("REGISTER of {uri} failed", uri=uri, failure=failure))
+
+    def _authorize(self, session: Any, register: Register) -> Deferred[dict[str, Any]]:
+        """Ask the authorizer. Who puts others out needs the permission for the procedure, and the one for every URI as well."""
+
+        def ask(uri: str) -> Deferred[dict[str, Any]]:
+            answer: Deferred[dict[str, Any]] = self._router.authorize(session, uri, "register", options=register.marshal_options())
+            return answer
+
+        asked = ask(register.procedure)
+        if register.force_reregister:
+            asked.addCallback(lambda authorization: ask("") if authorization.get("allow") else authorization)
+        return asked
 
     def _deny(self, session: Any, request: Any, error: str, *texts: str) -> None:
         self._router.send(session, Error(request.MESSAGE_TYPE, request.request, error, list(texts) or None))
@@ -120,9 +134,14 @@ class Registrar(stock.Dealer):
             return  # it left while the authorizer thought
         former = self._registration_map.get_observation(uri, register.match)
         if not is_allowed:
-            self._deny(session, register, ApplicationError.NOT_AUTHORIZED, refusal.not_authorized(session, "register", uri))
+            text = refusal.not_authorized(session, "register", uri)
+            if register.force_reregister:
+                text += ": force_reregister needs the permission to register everything"
+            self._deny(session, register, ApplicationError.NOT_AUTHORIZED, text)
         elif former is None or register.force_reregister:
             self._register(peer, register, former)
+        elif self._is_shared(uri):
+            self._register(peer, register, None)
         elif former.extra.invoke == Register.INVOKE_SINGLE:
             text = f"register for already registered procedure '{uri}'"
             self._deny(session, register, ApplicationError.PROCEDURE_ALREADY_EXISTS, text)
@@ -135,6 +154,10 @@ class Registrar(stock.Dealer):
         else:
             self._register(peer, register, None)
 
+    def _is_shared(self, uri: str) -> bool:
+        """Whether a rule chooses among the callees of this registration, so that no callee can say that it is the only one."""
+        return self._settings.current.rule_for(uri).choose != "as_registered"
+
     def _register(self, peer: Peer, register: Register, former: Any) -> None:
         """Register `peer`; with all callees of the registration `former`, if there is one, in its place."""
         session, uri, match = peer.session, register.procedure, register.match
@@ -143,7 +166,11 @@ class Registrar(stock.Dealer):
             self._forget(callee, former)
         registration = self._registration_map.get_observation(uri, match)
         is_first = registration is None
-        queue = self._queue_for(uri, match, register.invoke) if is_first else registration.extra.queue
+        invoke = SHARED if self._is_shared(uri) else register.invoke
+        queue = self._queue_for(uri, match, invoke) if is_first else registration.extra.queue
+        if queue.invoke != invoke:  # the rule has come since
+            registration.extra.invoke = invoke
+            queue.change_invoke(invoke)
         registration, was_registered, _ = self._registration_map.add_observer(session, uri, match, RegistrationExtra(queue))
         self._session_to_registrations[session].add(registration)
         queue.registration = registration

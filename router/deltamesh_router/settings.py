@@ -35,7 +35,7 @@ class CallRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     concurrency: Count | None = None
     """The slots of a callee that did not say how many it has, because its client cannot, for instance; without it any number."""
     choose: Literal["as_registered", "least_loaded", "affinity"] = "as_registered"
-    """Which callee is chosen; `as_registered` is what the callees said: single, first, last, roundrobin, random."""
+    """Which callee is chosen; `as_registered` is what the callees said (single, first, last, roundrobin, random), otherwise ignored."""
     key: Annotated[int, Meta(ge=0)] | str = 0
     """With `affinity`: calls with equal arguments here go to the same callee; a position, or a name."""
 

@@ -17,15 +17,26 @@ _OPEN: Final = WebSocketProtocol.STATE_OPEN
 MAX_SIZE: Final = 0xFFFF
 """Bytes in a plain frame. Larger ones come in several reads, and Autobahn collects those better."""
 
+MAX_SENT: Final = 16 << 20
+"""Bytes of a message that is sent, at most, unless `max_message_size` is more. That option is for what strangers send, and can be less."""
+
 
 class WampWebSocketServerProtocol(stock.WampWebSocketServerProtocol):
     """
     Crossbar.io's WebSocket connection with a short way for plain messages.
 
     A plain frame is the only one of its message, masked, without extensions, and of `MAX_SIZE` bytes at most.
+
+    `max_message_size` is for what is received. Crossbar.io's connections take it for what they send as well.
     """
 
     _format: Format | None = None
+
+    maxMessagePayloadSize: int  # noqa: N815  # the name is Autobahn's
+    """Bytes of the largest message that is received; 0 is any."""
+
+    max_sent = 0
+    """Bytes of the largest message that is sent; 0 is any."""
 
     data: bytes
     """What has come of a frame that is not complete yet."""
@@ -43,6 +54,7 @@ class WampWebSocketServerProtocol(stock.WampWebSocketServerProtocol):
         )
         self._format = format_of(self._serializer) if is_plain else None
         self._max_size = min([MAX_SIZE, *filter(None, (self.maxFramePayloadSize, self.maxMessagePayloadSize))])
+        self.max_sent = max_sent(self.maxMessagePayloadSize)
         super().onOpen()
 
     def dataReceived(self, data: bytes) -> None:
@@ -101,11 +113,20 @@ class WampWebSocketServerProtocol(stock.WampWebSocketServerProtocol):
         payload = None
         if form is not None and self._session is not None and self.state == _OPEN and not self.send_queue:
             payload = form.write(msg) if self._serializer._autoreset_callback is None else None
-        if form is None or payload is None or 0 < self.maxMessagePayloadSize < len(payload):
+        if form is None or payload is None or 0 < self.max_sent < len(payload):
             super().send(msg)
             return
         self.transport.write(frame(payload, first_byte(form)))
         count_sent(self._serializer, len(payload))
+
+    def sendMessage(self, payload: bytes, *args: Any, **options: Any) -> None:
+        """Send a message that is serialized, in Autobahn's way."""
+        # Autobahn compares it with what may be received
+        received, self.maxMessagePayloadSize = self.maxMessagePayloadSize, self.max_sent
+        try:
+            super().sendMessage(payload, *args, **options)
+        finally:
+            self.maxMessagePayloadSize = received
 
 
 class WampWebSocketServerFactory(stock.WampWebSocketServerFactory):
@@ -119,6 +140,11 @@ REPLACEMENTS: Final[dict[str, dict[str, Any]]] = {
     for module in ("crossbar.worker.transport", "crossbar.webservice.websocket")
 }
 """Module name -> name in it -> what takes its place."""
+
+
+def max_sent(max_received: int) -> int:
+    """Return the bytes of the largest message that a connection sends which receives `max_received` at most; 0 is any."""
+    return max_received and max(max_received, MAX_SENT)
 
 
 def unmasked(payload: bytes, mask: bytes) -> bytes:

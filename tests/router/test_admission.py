@@ -142,6 +142,17 @@ def test_who_is_sent_away_gets_no_more_calls_and_has_to_go(router: RunningRouter
     assert rest(stays) == []
 
 
+@pytest.mark.mesh
+def test_who_is_leaving_already_can_be_sent_away_again(small: RunningRouter, stack: ExitStack) -> None:
+    leaves, killer = [stack.enter_context(WireConnection(small.unix_path)) for _ in range(2)]
+    num_errors = len(small.stderr)
+    answers = [killer.call("wamp.session.kill", leaves.session) for _ in range(2)]
+
+    assert [answer[0] for answer in answers] == [RESULT, RESULT]
+    assert [message[0] for message in rest(leaves)] == [GOODBYE]
+    assert small.stderr[num_errors:] == []
+
+
 def rest(connection: WireConnection) -> list[list[Any]]:
     """Return what still comes until the router closes the connection. Nothing is answered."""
     messages = []

@@ -8,6 +8,7 @@ import pytest
 from autobahn.wamp.message import Register
 from autobahn.wamp.role import RoleCalleeFeatures
 from crossbar.router import NotAttached
+from crossbar.router.role import RouterRoleStaticAuth
 
 from deltamesh_router.settings import CallRule
 from tests.router.recorded_realm import CANCELED, WORK, RecordedClient, RecordedRealm
@@ -174,6 +175,62 @@ def test_sessions_that_replace_each_other_for_ever_leave_nothing_behind(realm: R
 
     assert [len(realm.dealer._session_to_registrations[each]) for each in (one, two)] == [0, 1]
     assert len(realm.dealer._registration_map._observation_id_to_observation) == 1
+
+
+def test_who_may_register_not_everything_may_put_nobody_out(realm: RecordedRealm, caller: RecordedClient) -> None:
+    permission = {"uri": WORK, "match": "exact", "allow": {"register": True}, "cache": True}
+    realm.router.add_role(RouterRoleStaticAuth(realm.router, "browser", [permission]))
+    worker, browser = realm.join(), realm.join(role="browser")
+    worker.register(WORK, 1)
+    for _ in range(2):  # the second answer of the authorizer is a kept one
+        browser.dealer.processRegister(browser, Register(7, WORK, invoke="roundrobin", force_reregister=True))
+        (answer,) = browser.messages()
+
+        assert (answer.request, answer.error) == (7, "wamp.error.not_authorized")
+        assert answer.args[0].endswith(": force_reregister needs the permission to register everything")
+        caller.call(WORK)
+        ((kind, number, _),) = worker.received()
+        assert kind == "INVOCATION"
+        worker.answer(number)
+    browser.register(WORK)
+
+
+def test_the_permission_for_everything_puts_nobody_out_where_a_longer_line_forbids_it(realm: RecordedRealm) -> None:
+    realm.join(role="trusted").register("com.denied.x")
+
+    assert realm.join().try_to_register("com.denied.x", force_reregister=True)[2] == "wamp.error.not_authorized"
+
+
+# -- procedures for which a rule chooses
+
+
+@pytest.mark.parametrize("choose", ["least_loaded", "affinity"])
+@pytest.mark.parametrize("first", ["single", "first", "last", "random", "roundrobin"])
+def test_where_a_rule_chooses_nobody_keeps_others_out(realm: RecordedRealm, caller: RecordedClient, choose: Any, first: str) -> None:
+    realm.set(CallRule(uri=WORK, choose=choose))
+    callees = [realm.join() for _ in range(3)]
+    numbers = {each.register(WORK, 1, invoke=invoke) for each, invoke in zip(callees, (first, "roundrobin", "single"), strict=True)}
+    for number in range(3):
+        caller.call(WORK, number)
+
+    assert len(numbers) == 1
+    assert [[kind for kind, *_ in each.received()] for each in callees] == [["INVOCATION"]] * 3
+    assert [registration.extra.invoke for registration, _ in realm.dealer.queues.values()] == ["roundrobin"]
+
+
+def test_a_rule_that_comes_later_opens_a_registration_for_who_registers_next(realm: RecordedRealm, caller: RecordedClient) -> None:
+    single, other, late = realm.join(), realm.join(), realm.join()
+    single.register(WORK, 1, invoke="single")
+    assert other.try_to_register(WORK)[2] == "wamp.error.procedure_already_exists"
+
+    realm.set(CallRule(uri=WORK, choose="least_loaded"))
+    other.register(WORK, 1)
+    realm.set()  # the rule has gone: who is there stays, and is called in turn
+    assert late.try_to_register(WORK, invoke="single")[2] == "wamp.error.procedure_exists_with_different_invocation_policy"
+    late.register(WORK, 1)
+    for number in range(3):
+        caller.call(WORK, number)
+    assert [[kind for kind, *_ in each.received()] for each in (single, other, late)] == [["INVOCATION"]] * 3
 
 
 # -- UNREGISTER

@@ -64,7 +64,6 @@ def websocket(**special: Any) -> Session:
     made = WampWebSocketServerProtocol()
     made.state = WebSocketProtocol.STATE_OPEN
     made.send_queue = []
-    made.maxMessagePayloadSize = 0
     return _session(made, JSON, JsonSerializer(), special)
 
 
@@ -149,7 +148,7 @@ def test_an_event_is_what_autobahn_would_have_sent(realm: Realm, serializer: Any
         websocket(send_queue=[b"waiting"]),
         websocket(_session=None),
         websocket(_format=None),
-        websocket(maxMessagePayloadSize=10),
+        websocket(max_sent=10),
         rawsocket(_session=None),
         rawsocket(_format=None),
         rawsocket(_max_len_send=10),

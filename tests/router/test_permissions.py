@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.running_router import RunningRouter
-from tests.wire_connection import CALL, INVOCATION, YIELD, WireConnection, error_of
+from tests.wire_connection import CALL, INVOCATION, REGISTER, REGISTERED, RESULT, UNREGISTERED, YIELD, WireConnection, error_of
 
 pytestmark = pytest.mark.mesh
 
 SERVICES = ["com.example.departures", "com.example.hackernews"]
 DENIED = "wamp.error.not_authorized"
 NOBODY_THERE = "wamp.error.no_such_procedure"
+MIB = 1 << 20
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,19 @@ def test_a_browser_may_neither_register_nor_publish(browser: WireConnection, ser
     assert error_of(browser.publish(f"{service}.shared", 1)) == DENIED
 
 
+def test_a_browser_that_lends_itself_puts_no_other_worker_out(browser: WireConnection, component: WireConnection) -> None:
+    task = "com.example.salesman.anneal"
+    assert error_of(component.register(task, invoke="roundrobin")) is None
+    refused = browser.register(task, force_reregister=True)
+
+    assert error_of(refused) == DENIED
+    assert refused[5][0].endswith("force_reregister needs the permission to register everything")
+    assert error_of(browser.register(task, invoke="roundrobin")) is None
+    component.begin(REGISTER, {"force_reregister": True}, task)
+    assert browser.receive()[:2] == [UNREGISTERED, 0]
+    assert [component.receive()[0] for _ in range(2)] == [UNREGISTERED, REGISTERED]
+
+
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("topic", ["live.f1.x", "follower.f1.on_gone"])
 def test_a_browser_may_subscribe_to_a_live_topic_that_it_knows(browser: WireConnection, service: str, topic: str) -> None:
@@ -128,6 +142,27 @@ def test_a_callee_is_told_who_calls(router: RunningRouter, component: WireConnec
         assert details["caller_authid"] == caller.welcome["authid"]
         component.send([YIELD, invocation, {}])
         caller.receive()
+
+
+def test_a_browser_sends_small_messages_and_receives_large_ones(router: RunningRouter, component: WireConnection) -> None:
+    procedure, topic = "com.example.hackernews.sizes", "com.example.hackernews.live.sizes"
+    large = "x" * (3 * MIB)
+    component.register(procedure)
+    with WireConnection(router.ws_url) as browser:
+        browser.subscribe(topic)
+        browser.send([CALL, 1, {}, procedure, ["x" * (MIB - 100)]])
+        _, invocation, *_, arguments = component.receive()
+        component.send([YIELD, invocation, {}, [large]])
+        assert browser.receive()[:1] == [RESULT]
+        component.publish(topic, large)
+        assert browser.receive()[4] == [large]
+
+        assert len(arguments[0]) == MIB - 100
+        browser.send([CALL, 2, {}, "com.example.hackernews.nobody", ["x" * MIB]])  # else it is answered
+        with pytest.raises(EOFError, match=f"exceeds payload limit of {MIB} octets") as closed:
+            browser.receive()
+        assert str(closed.value).startswith(r"closed by the router: b'\x03\xf1received")  # 1009, as RFC 6455 says
+    assert error_of(component.call("wamp.session.count")) is None
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1.evil.example", "null"])

@@ -70,6 +70,16 @@ def test_load_is_the_part_of_the_slots_that_is_taken(stage: Stage) -> None:
     assert large.given() == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("procedure", [EVEN, KEYED])
+def test_where_the_settings_choose_nobody_keeps_others_out(stage: Stage, procedure: str) -> None:
+    greedy, worker = stage.callee("greedy", procedure, invoke="single"), stage.callee("worker", procedure, concurrency=1)
+    caller = stage.caller()
+    caller.call(procedure, ("x", 1), ("y", 1))
+    caller.told()
+
+    assert (greedy.given(), worker.given()) == ([("x", 1)], [("y", 1)])
+
+
 def test_calls_with_equal_keys_go_to_one_callee_in_order(stage: Stage) -> None:
     """They wait for it, even if another one is free."""
     a, b = (stage.callee(name, KEYED, concurrency=2) for name in "ab")

@@ -160,6 +160,7 @@ def test_the_settings_of_the_repository_are_sound() -> None:
     rules = {name: settings.rule_for(f"com.example.{name}") for name in ("hackernews.open", "departures.read", "hackernews.upvote")}
 
     assert [each.tries for each in rules.values()] == [3, 3, 1]
+    assert settings.rule_for("com.example.salesman.anneal").choose == "least_loaded"  # else a browser could register it for itself alone
     assert settings.limits_for("component").max_pending > settings.limits_for("browser").max_pending
 
 

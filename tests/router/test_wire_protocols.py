@@ -256,15 +256,30 @@ def test_what_is_sent_is_what_crossbar_sends(pair: Any, form: str, size: int) ->
 
 @pytest.mark.parametrize("form", ["json", "cbor"])
 def test_a_message_that_is_too_large_is_refused_as_crossbar_does(form: str) -> None:
-    for each in websockets(form, max_message_size=100):
+    theirs, ours = websockets(form, max_message_size=100)
+    for each, size in ((theirs, 200), (ours, websocket.MAX_SENT)):
         with pytest.raises(PayloadExceededError):
-            each.protocol.send(result(200))
+            each.protocol.send(result(size))
         assert each.wire.value() == b""
     for each in rawsockets(form):
         each.protocol._max_len_send = 100
         with pytest.raises(PayloadExceededError):
             each.protocol.send(result(200))
         assert each.wire.value() == b""
+
+
+@pytest.mark.parametrize("form", ["json", "cbor"])
+@pytest.mark.parametrize("is_plain", [True, False])
+def test_what_a_websocket_may_receive_bounds_not_what_it_is_sent(form: str, is_plain: bool) -> None:
+    _, ours = websockets(form, max_message_size=100)
+    if not is_plain:
+        ours.protocol._format = None  # left to Autobahn
+    ours.protocol.send(result(200))
+    assert len(ours.wire.value()) > 200
+
+    ours.wire.clear()
+    _, closing, _ = ours.feed([masked_frame(b"x" * 101, 0x81 if form == "json" else 0x82)])
+    assert closing[2:4] == struct.pack("!H", 1009)
 
 
 @pytest.mark.parametrize("pair", [websockets, rawsockets])
