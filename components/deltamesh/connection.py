@@ -206,10 +206,15 @@ class Connection:
         return await session.register(answer, uri, options=RegisterOptions(details_arg=_DETAILS, **options))
 
     async def withdraw(self, registrations: list[Any]) -> None:
-        """Undo what `register` has returned: no new calls come in. If the session is gone, that has happened already."""
+        """Undo what `register` has returned: no new calls come in. If the session or a registration is gone, that has happened already."""
         try:
             for registration in registrations:
-                await registration.unregister()
+                try:
+                    await registration.unregister()
+                except WampError as error:
+                    if error.error != "wamp.error.no_such_registration":
+                        raise
+                    self.log.debug("a registration was taken away before it was given up")
         except TransportLost:
             self.log.debug("the session was lost while unregistering")
 

@@ -1,7 +1,7 @@
 """
 One of the two processes of the hot standby demo: answers calls with its name.
 
-    python -m examples.talk.answering NAME
+    python -m examples.talk.answering NAME PROCEDURE
 
 Of all that have registered the procedure with `invoke="first"`, the router calls the one that came first, for as long as it is there.
 """
@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from typing import Any, Final
+from typing import Any
 
 from twisted.internet.task import deferLater
 
 from examples import feeding
 from examples.talk import session
-
-PROCEDURE: Final = "com.example.talk.answer"
 
 
 async def main(options: Namespace) -> None:
@@ -28,7 +26,7 @@ async def main(options: Namespace) -> None:
         await deferLater(connection.reactor, seconds, lambda: None)  # the work
         return {"name": options.name, "pid": os.getpid()}
 
-    await connection.register(PROCEDURE, answer, invoke="first")
+    await connection.register(options.procedure, answer, invoke="first")
     print("ready", flush=True)
     while os.getppid() == parent:  # and not longer than whoever has started it
         await deferLater(connection.reactor, 1.0, lambda: None)
@@ -38,5 +36,6 @@ async def main(options: Namespace) -> None:
 if __name__ == "__main__":
     parser = feeding.arguments(__doc__)
     parser.add_argument("name", help="what it answers")
+    parser.add_argument("procedure", help="the URI that it registers")
     options = parser.parse_args()
     session.run("answering", lambda: main(options))

@@ -7,10 +7,11 @@ The call queue, as the Crossbar.io talk shows it: twenty calls of two seconds on
 
 from __future__ import annotations
 
+import secrets
 from argparse import Namespace
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.internet.task import deferLater
 
 from deltamesh.connection import Connection
@@ -18,7 +19,9 @@ from deltamesh.errors import DeltameshError
 from examples import feeding
 from examples.talk import session
 
-PROCEDURE: Final = "com.example.talk.work"
+PROCEDURE: Final = f"com.example.talk.work_{secrets.token_hex(3)}"
+"""Of this run: two at the same time do not share their workers."""
+
 NUM_CALLS: Final = 20
 MAX_WAITING: Final = 20
 """As router/router.toml says: so many calls may wait, one more is refused."""
@@ -75,7 +78,7 @@ class Picture:
         self._drawing = None
         slots = "  ".join([f"[{'#' * each.busy}{' ' * (each.slots - each.busy)}]" for each in self.workers])
         waiting = self.called - self.done - sum([each.busy for each in self.workers])
-        print(f"  {self.seconds():5.1f} s   slots {slots}   waiting {'.' * waiting or '-'}   done {self.done}", flush=True)
+        session.say(f"  {self.seconds():5.1f} s   slots {slots}   waiting {'.' * waiting or '-'}   done {self.done}")
 
 
 async def call_all(caller: Connection, picture: Picture, number: int, seconds: float) -> tuple[float, list[DeltameshError]]:
@@ -93,7 +96,10 @@ async def call_all(caller: Connection, picture: Picture, number: int, seconds: f
         picture.changed()
 
     picture.begin(number)
-    await gatherResults([Deferred.fromCoroutine(one()) for _ in range(number)])
+    try:
+        await gatherResults([Deferred.fromCoroutine(one()) for _ in range(number)], consumeErrors=True)
+    except FirstError as error:  # Ctrl-C has cancelled them
+        raise error.subFailure.value from None
     took = picture.seconds()
     await deferLater(caller.reactor, 0.05, lambda: None)  # for the last line of the picture
     return took, refused
@@ -107,27 +113,27 @@ async def main(options: Namespace) -> None:
     await two.register()
     await three.register()
 
-    print(
+    session.say(
         f"{NUM_CALLS} calls of {seconds:g} s. One worker takes 2 calls at a time, as it says, another one 3. The router queues the rest.\n"
     )
     took, _ = await call_all(caller, picture, NUM_CALLS, seconds)
-    print(f"\nAll answered after {took:.1f} s; one after the other they take {NUM_CALLS * seconds:g} s.")
+    session.say(f"\nAll answered after {took:.1f} s; one after the other they take {NUM_CALLS * seconds:g} s.")
 
-    print(f"\nThe same again; after {seconds:g} s a third worker joins, with 5 slots. Nobody tells the caller.\n", flush=True)
+    session.say(f"\nThe same again; after {seconds:g} s a third worker joins, with 5 slots. Nobody tells the caller.\n")
     caller.reactor.callLater(seconds, lambda: Deferred.fromCoroutine(five.register()))
     took, _ = await call_all(caller, picture, NUM_CALLS, seconds)
-    print(f"\nAll answered after {took:.1f} s.")
+    session.say(f"\nAll answered after {took:.1f} s.")
 
     slots = sum([each.slots for each in picture.workers])
     number, short = slots + MAX_WAITING + TOO_MANY, seconds / 4
-    print(
-        f"\n{number} short calls at once: {slots} go to workers, {MAX_WAITING} may wait (max_waiting in router/router.toml).\n", flush=True
-    )
+    session.say(f"\n{number} short calls at once: {slots} go to workers, {MAX_WAITING} may wait (max_waiting in router/router.toml).\n")
     _, refused = await call_all(caller, picture, number, short)
     if refused:
-        print(f"\n{len(refused)} of {number} were refused at once, with {refused[0].facts.get('error', refused[0].uri)}: {refused[0]}")
+        session.say(
+            f"\n{len(refused)} of {number} were refused at once, with {refused[0].facts.get('error', refused[0].uri)}: {refused[0]}"
+        )
     else:
-        print("\nNone was refused: this router lets more calls wait, its settings are not those of router/router.toml.")
+        session.say("\nNone was refused: this router lets more calls wait, its settings are not those of router/router.toml.")
     for connection in (caller, *[each.connection for each in (two, three, five)]):
         await connection.stop()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from argparse import Namespace
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
@@ -36,6 +38,14 @@ async def connected(options: Namespace) -> Connection:
             f"no router answers at {options.router}{reason}: start one with `make run` in another terminal, or name one with --router"
         ) from None
     return connection
+
+
+def say(text: str = "") -> None:
+    """Print a line at once; for nobody if the reader has gone, as `head` does."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run(name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

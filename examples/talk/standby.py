@@ -7,6 +7,7 @@ Hot standby, as the Crossbar.io talk shows it: two processes register one proced
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 import sys
 from argparse import Namespace
@@ -19,7 +20,9 @@ from twisted.internet.threads import deferToThread
 from deltamesh.connection import Connection
 from examples import feeding
 from examples.talk import session
-from examples.talk.answering import PROCEDURE
+
+PROCEDURE: Final = f"com.example.talk.answer_{secrets.token_hex(3)}"
+"""Of this run: two at the same time do not answer each other's calls."""
 
 NUM_BEFORE: Final = 4
 NUM_AFTER: Final = 4
@@ -34,14 +37,14 @@ async def main(options: Namespace) -> None:
     connection = await session.connected(options)
     seconds = options.seconds
     with ExitStack() as stack:
-        print(f"Two processes register {PROCEDURE}, both with invoke=first: the router calls the one that came first.", flush=True)
+        session.say(f"Two processes register {PROCEDURE}, both with invoke=first: the router calls the one that came first.")
         primary = await ready(start(stack, "primary", options))
         standby = await ready(start(stack, "standby", options))
-        print(f"  primary is process {primary.pid}, standby is process {standby.pid}; a call is {seconds:g} s of work\n", flush=True)
+        session.say(f"  primary is process {primary.pid}, standby is process {standby.pid}; a call is {seconds:g} s of work\n")
 
         for _ in range(NUM_BEFORE):
             await shown(connection, seconds)
-        print(f"\nNow kill -9 {primary.pid}, in the middle of the next call.\n", flush=True)
+        session.say(f"\nNow kill -9 {primary.pid}, in the middle of the next call.\n")
         killed: list[float] = []
         connection.reactor.callLater(seconds / 2, kill, primary, killed)
         answer, answered = await shown(connection, seconds)
@@ -49,7 +52,7 @@ async def main(options: Namespace) -> None:
         for _ in range(NUM_AFTER):
             await shown(connection, seconds)
 
-        print(
+        session.say(
             f"\nThe {answer['name']} answered {after:.0f} ms after the kill, {after - seconds * 1e3:.0f} ms more than the work takes."
             "\nThe router had given it the call that the dead process had begun: no call failed, and no caller's code changed."
         )
@@ -61,13 +64,13 @@ async def shown(connection: Connection, seconds: float) -> tuple[Any, float]:
     begun = perf_counter()
     answer = await call(connection, seconds)
     answered = perf_counter()
-    print(f"  answered by {answer['name']} (process {answer['pid']}) in {(answered - begun) * 1e3:.0f} ms", flush=True)
+    session.say(f"  answered by {answer['name']} (process {answer['pid']}) in {(answered - begun) * 1e3:.0f} ms")
     return answer, answered
 
 
 def start(stack: ExitStack, name: str, options: Namespace) -> subprocess.Popen[str]:
     """Start a process that answers; it ends with `stack`."""
-    command = [sys.executable, "-m", "examples.talk.answering", name, "--router", options.router, "--realm", options.realm]
+    command = [sys.executable, "-m", "examples.talk.answering", name, PROCEDURE, "--router", options.router, "--realm", options.realm]
     process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
     stack.callback(process.kill)
     return process

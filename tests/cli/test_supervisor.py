@@ -256,9 +256,9 @@ def test_the_second_signal_kills(monkeypatch: pytest.MonkeyPatch) -> None:
         await all_ready(started, lines)
         asyncio.get_running_loop().call_later(0.1, interrupt)
 
-    lines = run([python("one", STUBBORN)], until=twice)
+    lines = run([python("one", STUBBORN)], [python("two", STUBBORN.replace("one", "two"))], until=twice)
 
-    assert lines == [("one", "ready"), ("run", "stopping, once more to stop at once")]
+    assert sorted(lines) == [("one", "ready"), ("run", "stopping, once more to stop at once"), ("two", "ready")]
 
 
 def test_a_line_without_end_is_thrown_away() -> None:

@@ -79,6 +79,10 @@ def test_a_worker_takes_calls_until_it_is_told_to_stop(router: RunningRouter, tm
         with urlopen(f"{health.rstrip('/')}/readyz", timeout=TIMEOUT) as answer:
             facts = json.load(answer)
         result = run(ask(url))
+        with RunningCommand(
+            "call", "com.example.tasks", "add", "--task", "--arg", "x=2", "--arg", "y=4", "--router", url, cwd=tmp_path
+        ) as call:
+            assert (call.wait(), call.lines) == (0, ["6"])
         worker.interrupt()
         code = worker.wait()
 

@@ -17,6 +17,7 @@ from deltamesh.cli.table import table_of
 from deltamesh.client import Done, Mesh
 from deltamesh.connection import Connection
 from deltamesh.errors import DeltameshError
+from deltamesh.uris import ServiceURIs
 from deltamesh.values import JSON, Values
 
 _SHAPE: Final = "changes are [[input, [[key, [value, …]], …]], …] or {input: [[key, [value, …]], …], …}"
@@ -72,14 +73,19 @@ def write(router: Router, service: str, changes: str, idempotency_key: str | Non
 @click.argument("service", metavar="SERVICE", type=service_name)
 @click.argument("action")
 @click.option("--arg", "pairs", metavar="NAME=VALUE", type=named_value, multiple=True, help="An argument, as JSON or plain text.")
+@click.option("--task", "is_task", is_flag=True, help="ACTION is a task, which workers compute: call it once, and print what it answers.")
 @router_options
-def call(router: Router, service: str, action: str, pairs: tuple[tuple[str, Any], ...]) -> None:
+def call(router: Router, service: str, action: str, pairs: tuple[tuple[str, Any], ...], is_task: bool) -> None:
     """
     Call ACTION of SERVICE, and print its result and the position.
 
     It is tried again for as long as --timeout says, and done once.
     """
     arguments = mapping("argument", pairs)
+    if is_task:
+        uri = ServiceURIs(service).action(action)
+        click.echo(msgspec.json.encode(router.ask(_asking(service, lambda connection: connection.call(uri, **arguments)))))
+        return
 
     async def calling(connection: Connection) -> Done:
         return await Mesh(connection, service, patience=router.timeout).call(action, **arguments)

@@ -87,6 +87,7 @@ class Supervised:
         self._environment = environment
         self._say = say
         self._process: asyncio.subprocess.Process | None = None
+        self._is_killed = False
 
     async def run(self) -> None:
         """
@@ -101,6 +102,8 @@ class Supervised:
                 code = await self._run_once()
                 if code == 0 and self.program.may_finish:
                     self._tell("has finished")
+                    return
+                if self._is_killed:
                     return
                 if self.program.is_needed and not self.ready.is_set():
                     raise CannotStart(f"{self.program.name} {_ending(code)}")
@@ -139,7 +142,8 @@ class Supervised:
         self._steady_from = self._now() + STEADY
 
     def kill(self) -> None:
-        """End the process and all that it has started, at once."""
+        """End the process and all that it has started, at once and for good."""
+        self._is_killed = True
         if self._process is not None:
             _kill_group(self._process.pid)
 
