@@ -13,11 +13,12 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from bench import measure
 from bench.mesh import SERVICE, start_router
-from bench.nats import NatsConnection, start_nats
+from bench.nats import Message, NatsConnection, start_nats
 from bench.processes import Servers, end_in_order, free_port
 from tests.wire_connection import CALL, RESULT, YIELD, WireConnection
 
@@ -46,8 +47,8 @@ class Peer(Protocol):
     def serve(self) -> None:
         """Be a worker, for ever."""
 
-    def ask(self, number: int) -> None:
-        """Begin a call."""
+    def ask(self, numbers: Sequence[int]) -> None:
+        """Begin calls, with one system call."""
 
     def answered(self) -> list[int]:
         """Wait for answers; return which calls they are for."""
@@ -66,8 +67,8 @@ class Deltamesh:
             _, number, _, _, (payload,) = self._connection.receive()
             self._connection.send([YIELD, number, {}, [work(payload)]])
 
-    def ask(self, number: int) -> None:
-        self._connection.send([CALL, number, {}, PROCEDURE, [PAYLOAD]])
+    def ask(self, numbers: Sequence[int]) -> None:
+        self._connection.send_all([[CALL, number, {}, PROCEDURE, [PAYLOAD]] for number in numbers])
 
     def answered(self) -> list[int]:
         answers = self._connection.arrived()
@@ -91,11 +92,11 @@ class Nats:
             message = self._connection.receive()
             self._connection.publish(message.reply, work(message.payload.decode()).encode())
 
-    def ask(self, number: int) -> None:
+    def ask(self, numbers: Sequence[int]) -> None:
         if not self._is_subscribed:
             self._connection.subscribe("answers.*")
             self._is_subscribed = True
-        self._connection.publish(PROCEDURE, PAYLOAD.encode(), f"answers.{number}")
+        self._connection.publish_all([Message(PROCEDURE, f"answers.{number}", PAYLOAD.encode()) for number in numbers])
 
     def answered(self) -> list[int]:
         return [int(self._connection.receive().subject.removeprefix("answers."))]
@@ -112,10 +113,10 @@ def in_flight(peer: Peer, count: int, seconds: float) -> None:
 
     def ask(times: int) -> None:
         nonlocal number
-        for _ in range(times):
-            number += 1
-            begun[number] = time.perf_counter()
-            peer.ask(number)
+        numbers = range(number + 1, number + times + 1)
+        number += times
+        begun.update(dict.fromkeys(numbers, time.perf_counter()))
+        peer.ask(numbers)
 
     begin = time.perf_counter()
     ask(count)

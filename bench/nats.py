@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from bench.processes import ROOT, Servers, free_port
@@ -69,7 +70,18 @@ class NatsConnection:
 
     def publish(self, subject: str, payload: bytes, reply: str = "") -> None:
         """Publish a payload."""
-        self.socket.sendall(b"PUB %b %b %d\r\n%b\r\n" % (subject.encode(), reply.encode(), len(payload), payload))
+        self.publish_all([Message(subject, reply, payload)])
+
+    def publish_all(self, messages: Iterable[Message]) -> None:
+        """Publish messages in one piece."""
+        self.socket.sendall(
+            b"".join(
+                [
+                    b"PUB %b %b %d\r\n%b\r\n" % (each.subject.encode(), each.reply.encode(), len(each.payload), each.payload)
+                    for each in messages
+                ]
+            )
+        )
 
     def receive(self) -> Message:
         """Return the next message; wait for it if need be. Pings are answered meanwhile."""
