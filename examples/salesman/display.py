@@ -50,9 +50,10 @@ class Display:
             self._writing.start(PAUSE, now=False).addErrback(lambda failure: self.log.failure("nothing is shown any longer", failure))
 
     async def stop(self) -> None:
-        """Write what is left, if that can be done soon."""
-        if self._writing.running:
-            self._writing.stop()
+        """Write what is left, if that can be done soon. Does nothing if it has not begun: another one may be writing."""
+        if not self._writing.running:
+            return
+        self._writing.stop()
         try:
             await loop.within(FAREWELL, self._last())
         except TimeoutError:

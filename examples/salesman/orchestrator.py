@@ -15,7 +15,7 @@ from argparse import Namespace
 from typing import Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from deltamesh.cli import log, loop
@@ -23,11 +23,12 @@ from deltamesh.client import Mesh
 from deltamesh.connection import Connection
 from deltamesh.errors import ApplicationError, DeltameshError, NotTaken
 from deltamesh.identity import identity
-from deltamesh.wamp import CallOptions, SubscribeOptions, TransportLost
+from deltamesh.wamp import CallOptions, SubscribeOptions, TransportLost, WampError
 from examples import feeding
 from examples.salesman import known
 from examples.salesman.board import Board
 from examples.salesman.display import Display
+from examples.salesman.excerpt import excerpt
 from examples.salesman.farm import BadLoad, Farm
 from examples.salesman.problem import Problem
 from examples.salesman.problems import Problems
@@ -36,7 +37,7 @@ from examples.salesman.search import BadResult, Search
 from examples.salesman.sending_away import SendingAway
 from examples.salesman.service import app
 from examples.salesman.solving import Solving
-from examples.salesman.units import Flight, Units
+from examples.salesman.units import HELD, Flight, Units
 
 ANNEAL: Final = app.uris.action("anneal")
 PROBLEM: Final = app.uris.action("problem")
@@ -56,6 +57,9 @@ TICK: Final = 0.05
 NOBODY: Final = 0.2
 """Pause after the router has said that there is no worker at all [s]."""
 
+STANDBY: Final = 0.5
+"""Pause between two looks whether another orchestrator is still there [s]."""
+
 
 class Orchestrator:
     """One orchestrator. A second one waits until the first is gone, since only one can register `solve`."""
@@ -70,10 +74,11 @@ class Orchestrator:
         self._display = Display(Mesh(connection, app.uris.prefix, patience=2.0), self.board)
         self._solving: dict[str, Solving] = {}
         self._problems = Problems(connection.reactor)
-        self._sending_away = SendingAway(self.farm, connection, ANNEAL)
+        self._sending_away = SendingAway(self.farm, connection, ANNEAL, self._callees_known, self._let_go)
         self._calls: dict[Flight, Deferred[None]] = {}
-        self._nobody_until = 0.0
+        self._nobody_until = self._failed = 0.0
         self._last_number = 0
+        self._is_waiting = False
         self._ticking = LoopingCall(self._tick)
         self._ticking.clock = connection.reactor
         connection.on_join(self._set_up)
@@ -92,7 +97,8 @@ class Orchestrator:
 
     async def _set_up(self, connection: Connection) -> None:
         session = connection.session
-        await connection.register(SOLVE, self.solve)
+        if not await self._is_first(connection):
+            return
         await connection.register(PROBLEM, self.problem)
         await session.subscribe(self._load, ON_LOAD, options=SubscribeOptions(details_arg="event"))
         await session.subscribe(self._left, ON_LEAVE)
@@ -103,10 +109,31 @@ class Orchestrator:
             self._ticking.start(TICK)
         self.log.info("taking searches")
 
+    async def _is_first(self, connection: Connection) -> bool:
+        """Register `solve`, as soon as no other orchestrator has it; return False if the session was lost meanwhile."""
+        session = connection.session
+        while connection.session is session:
+            try:
+                await connection.register(SOLVE, self.solve)
+            except WampError as error:
+                if error.error != "wamp.error.procedure_already_exists":
+                    raise
+                if not self._is_waiting:
+                    self.log.info("standing by: another orchestrator takes the searches")
+                self._is_waiting = True
+                await deferLater(connection.reactor, STANDBY, lambda: None)
+            else:
+                self._is_waiting = False
+                return True
+        return False
+
     def _lost(self) -> None:
         """The session is gone, and with it all callers, workers and units."""
         for session in list(self.farm.workers):
             self._gone(session)
+        self.farm.know(None)
+        for flight in self.units.held:
+            self.units.landed(flight)
         for solving in list(self._solving.values()):
             solving.state = "lost"
             solving.end()
@@ -156,7 +183,7 @@ class Orchestrator:
         """
         found = self._problems.get(id) if isinstance(id, str) else None
         if found is None:
-            raise app.error("no_such_problem", "nobody searches a tour of this problem", problem=str(id)[:80])
+            raise app.error("no_such_problem", "nobody searches a tour of this problem", problem=excerpt(id))
         return found.to_json()
 
     async def _over(self, solving: Solving) -> None:
@@ -209,16 +236,17 @@ class Orchestrator:
 
     async def _compute(self, flight: Flight, problem: str) -> None:
         """Have a unit computed by some worker."""
-        await self._soon()  # so that its call is known here before it can end
         try:
+            await self._soon()  # so that its call is known here before it can end
             answer = await self._connection.call(ANNEAL, options=CallOptions(details=True), **flight.unit.arguments(problem))
         except CancelledError:  # it was dropped
             return
-        except DeltameshError as error:
-            if self._is_under_way(flight):
+        except (DeltameshError, ValueError) as error:  # ValueError: its message is a number that is too long to be written
+            is_under_way = self.units.is_under_way(flight)
+            if self._landed(flight) and is_under_way:
                 self._not_computed(flight, error)
         else:
-            if self._is_under_way(flight):
+            if self._landed(flight) and any([each.search is flight.search for each in self._solving.values()]):
                 self._computed(flight, answer.results[0] if answer.results else None, answer.callee or 0)
         self._hand_out()
 
@@ -227,7 +255,7 @@ class Orchestrator:
         self._connection.reactor.callLater(0, lambda: None if soon.called else soon.callback(None))
         return soon
 
-    def _is_under_way(self, flight: Flight) -> bool:
+    def _landed(self, flight: Flight) -> bool:
         self._calls.pop(flight, None)
         return self.units.landed(flight)
 
@@ -246,15 +274,17 @@ class Orchestrator:
                 if solving.search is search:
                     solving.end()
 
-    def _not_computed(self, flight: Flight, error: DeltameshError) -> None:
-        if isinstance(error, NotTaken):
+    def _not_computed(self, flight: Flight, error: Exception) -> None:
+        if isinstance(error, NotTaken) and not self.farm.callees:
             flight.search.put_back(flight.unit)
             self._nobody_until = self._now() + NOBODY
             return
+        # Else somebody may only claim that nobody has taken it.
         flight.search.give_up(flight.unit)
-        self.log.debug("a unit was not computed: {error}", error=error)
+        self._failed = self._now()
+        self.log.debug("a unit was not computed: {type}", type=type(error).__name__)
         if self._connection.session is not None:
-            self._sending_away.unanswered()
+            self._sending_away.look(has_unanswered=True)
 
     def _drop(self, flight: Flight) -> None:
         """Nobody waits for a unit any longer."""
@@ -263,9 +293,14 @@ class Orchestrator:
         if call is not None and self._connection.session is not None:  # else it ends by itself
             call.cancel()
 
+    def _let_go(self) -> None:
+        """A worker goes: the router is not to give others what was given up and is kept."""
+        for flight in self.units.held:
+            self._drop(flight)
+
     # -- workers
 
-    def _load(self, *args: Any, event: Any = None, **load: Any) -> None:
+    def _load(self, /, *args: Any, event: Any = None, **load: Any) -> None:
         """A worker tells its load."""
         session = None if event is None else event.publisher
         if session is None:
@@ -277,14 +312,27 @@ class Orchestrator:
             self.log.debug("session {session} reports no load: {error}", session=session, error=error)
             return
         worker = self.farm.workers.get(session)
-        if worker is not None:
+        if worker is not None and self.farm.callees:
             self.board.put("workers", session, worker.shown())
         if is_new:
+            self._sending_away.look(has_unanswered=False)
             self._nobody_until = 0.0
             self._hand_out()
 
+    def _callees_known(self) -> None:
+        """The farm has been told who takes units: show those."""
+        workers = self.farm.workers
+        for session, _ in list(self.board.entries("workers")):
+            if session not in workers:
+                self.board.drop("workers", session)
+        for session, worker in workers.items():
+            self.board.put("workers", session, worker.shown())
+        self._hand_out()
+
     def _left(self, session: int, *args: Any, **kwargs: Any) -> None:
         """A session has ended."""
+        if session in self.farm.callees:
+            self._let_go()
         self._gone(session)
 
     def _gone(self, session: int) -> None:
@@ -297,13 +345,18 @@ class Orchestrator:
         now = self._now()
         for session in self.farm.expire(now):
             self.board.drop("workers", session)
-        for flight in self.units.overdue(now):
+        for flight in self.units.outlived(now):
             self._drop(flight)
+        for flight in self.units.hold(now):
             flight.search.give_up(flight.unit)
-            self._sending_away.unanswered()
+        if not self.units.held and now - self._failed > HELD:
+            self.farm.acquit()
+        if self._connection.session is not None and (self.units.held or self.farm.has_strangers):
+            self._sending_away.look(bool(self.units.held), is_strike=self.units.is_missing_one(now))
+        waiting = [each for each in self._solving.values() if each.waits_in_vain(now) or not self.farm.slots]
         for solving in self._solving.values():
-            if not self.farm.slots:
-                solving.improve(now)
+            if solving in waiting:
+                solving.improve(now, len(waiting))
             solving.show(self.board, now)
         self._hand_out()
 

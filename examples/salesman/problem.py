@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final, Literal, Self, get_args
 
+from examples.salesman.excerpt import excerpt
+
 Kind = Literal["EUC_2D", "GEO", "ATT"]
 """How distances are measured, by TSPLIB's names: in the plane, on the globe, or AT&T's."""
 
@@ -52,8 +54,8 @@ class Problem:
         name = name.strip() if isinstance(name, str) else name
         if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or not name.isprintable():
             raise BadProblem(f"the name of a problem has 1 to {MAX_NAME} printable characters")
-        if kind not in KINDS:
-            raise BadProblem(f"the kind of a problem is one of {', '.join(KINDS)}, not {str(kind)[:MAX_NAME]!r}")
+        if not isinstance(kind, str) or kind not in KINDS:
+            raise BadProblem(f"the kind of a problem is one of {', '.join(KINDS)}, not {excerpt(kind)}")
         if not isinstance(cities, Sequence) or isinstance(cities, str | bytes):
             raise BadProblem("the cities of a problem are a list of [x, y]")
         if not MIN_CITIES <= len(cities) <= MAX_CITIES:
@@ -71,11 +73,11 @@ class Problem:
         """
         if not isinstance(value, Mapping):
             raise BadProblem('a problem is an object with "name", "kind" and "cities"')
-        if unknown := sorted([str(name)[:MAX_NAME] for name in value.keys() - {"id", "name", "kind", "cities"}])[:5]:
+        if unknown := sorted([excerpt(name) for name in value.keys() - {"id", "name", "kind", "cities"}])[:5]:
             raise BadProblem(f"a problem has no {', '.join(unknown)}")
         problem = cls.of(value.get("name"), value.get("kind"), value.get("cities"))
         if value.get("id", problem.id) != problem.id:
-            raise BadProblem(f"the id of these cities is {problem.id}, not {str(value['id'])[:MAX_NAME]!r}")
+            raise BadProblem(f"the id of these cities is {problem.id}, not {excerpt(value['id'])}")
         return problem
 
     def to_json(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Container
+from dataclasses import replace
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -12,6 +13,7 @@ from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
 from examples.salesman import known
+from examples.salesman.excerpt import excerpt
 from examples.salesman.landscape import Landscape
 from examples.salesman.problem import Problem
 from examples.salesman.service import app
@@ -42,6 +44,8 @@ class Problems:
         """
         Return a problem, an instance by its name, or so many cities of the world, and the length of the shortest tour if that is known.
 
+        Another problem that is called like an instance is called its owner's.
+
         Raises:
             ApplicationError: no_such_instance, no_world.
         """
@@ -54,8 +58,11 @@ class Problems:
             instance = known.named(wanted)
             if instance is None:
                 names = ", ".join([each.problem.name for each in known.instances()])
-                raise app.error("no_such_instance", f"there is no instance {wanted[:80]!r}, only {names}", name=wanted[:80])
+                raise app.error("no_such_instance", f"there is no instance {excerpt(wanted)}, only {names}", name=excerpt(wanted))
             return instance.problem, instance.optimum
+        instance = known.named(wanted.name)
+        if instance is not None and instance.problem.id != wanted.id:
+            wanted = replace(wanted, name=f"{wanted.name} (own)")
         return wanted, known.optimum_of(wanted.id)
 
     def keep(self, problem: Problem) -> None:

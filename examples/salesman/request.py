@@ -8,8 +8,11 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from examples.salesman.excerpt import excerpt
 from examples.salesman.problem import MAX_CITIES, BadProblem, Problem
 from examples.salesman.service import app
+
+A_PROBLEM: Final = 'a problem is an object: {"name": …}, {"world": …}, or with "name", "kind" and "cities"'
 
 MIN_BUDGET: Final = 0.1
 MAX_BUDGET: Final = 600.0
@@ -38,7 +41,7 @@ def checked_budget(value: object) -> float:
         ApplicationError: bad_budget.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not MIN_BUDGET <= value <= MAX_BUDGET:
-        raise app.error("bad_budget", f"a budget is a number of seconds from {MIN_BUDGET:g} to {MAX_BUDGET:g}, not {value!r:.80}")
+        raise app.error("bad_budget", f"a budget is a number of seconds from {MIN_BUDGET:g} to {MAX_BUDGET:g}, not {excerpt(value)}")
     return float(value)
 
 
@@ -51,8 +54,8 @@ def checked_options(value: object) -> Options:
     """
     try:
         return msgspec.convert({} if value is None else value, Options)
-    except msgspec.ValidationError as error:
-        raise app.error("bad_options", f"options: {error}") from error
+    except ValueError as error:  # msgspec's, or a key that is no Unicode
+        raise app.error("bad_options", f"options: {str(error)[:200]}") from error
 
 
 def checked_problem(value: object) -> Problem | str | int:
@@ -62,8 +65,8 @@ def checked_problem(value: object) -> Problem | str | int:
     Raises:
         ApplicationError: bad_problem.
     """
-    if not isinstance(value, Mapping):
-        raise app.error("bad_problem", 'a problem is an object: {"name": …}, {"world": …}, or with "name", "kind" and "cities"')
+    if not isinstance(value, Mapping) or not value.keys() & {"name", "world", "kind", "cities"}:
+        raise app.error("bad_problem", A_PROBLEM)
     if value.keys() == {"world"}:
         return _number_of_cities(value["world"])
     if value.keys() == {"name"}:
@@ -78,5 +81,5 @@ def checked_problem(value: object) -> Problem | str | int:
 
 def _number_of_cities(value: Any) -> int:
     if type(value) is not int or not 3 <= value <= MAX_CITIES:
-        raise app.error("bad_problem", f"the number of cities of the world is a whole number from 3 to {MAX_CITIES}, not {value!r:.80}")
+        raise app.error("bad_problem", f"the number of cities of the world is a whole number from 3 to {MAX_CITIES}, not {excerpt(value)}")
     return value

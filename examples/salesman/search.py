@@ -15,10 +15,10 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from math import isfinite
 from statistics import median
 from typing import Any, Final
 
+from examples.salesman.excerpt import excerpt
 from examples.salesman.landscape import Landscape
 from examples.salesman.request import Options
 from examples.salesman.schedule import COLD, COMBINE, HOT, UNIT_STEPS, temperature, unit_steps
@@ -58,6 +58,9 @@ SPACING: Final = (0.1, 0.02)
 RECENT: Final = 3.0
 """Time over which routes a second are counted [s]."""
 
+MARGIN: Final = 0.1
+"""How much later than it should be an answer may come before its unit is done again [s]."""
+
 ROUTES_PER_STEP: Final = 20_000
 """Routes that a step can evaluate, generously. What a worker claims beyond that is not counted."""
 
@@ -71,6 +74,8 @@ class Unit:
     """The piece of work that is handed to a worker."""
 
     chain: int
+    number: int
+    """How many units of its chain were done before."""
     tour: str
     length: int
     """Of `tour`."""
@@ -82,7 +87,9 @@ class Unit:
     limit: float
     """Computing time after which the worker stops [s]."""
     patience: float
-    """Time after which it is given up [s]."""
+    """Time after which it is done again [s]."""
+    grace: float
+    """Time beyond that in which nobody is to blame: somebody who does not know the problem has to get it and to measure it [s]."""
 
     def arguments(self, problem: str) -> dict[str, Any]:
         """Return the keyword arguments of `anneal`."""
@@ -99,7 +106,7 @@ class _Chain:
     best_length: int
     """Of the best tour that it has come to."""
     units: int = 0
-    is_busy: bool = False
+    under_way: Unit | None = None
 
 
 class Search:
@@ -149,7 +156,7 @@ class Search:
 
     @property
     def in_flight(self) -> int:
-        return sum([chain.is_busy for chain in self._chains.values()])
+        return sum([chain.under_way is not None for chain in self._chains.values()])
 
     def is_complete(self) -> bool:
         """Whether all rounds are done."""
@@ -196,15 +203,18 @@ class Search:
                 self._combine(chain)
         hot, cold = self._temperature(begin), self._temperature(end)
         self.temperature = hot
-        chain.is_busy = True
-        fetching = self.landscape.size / 1_500  # a worker that does not know the problem has to get it and to measure it
-        patience = 3 * (expected + wait) + 0.5 + fetching
-        return Unit(chain.number, chain.current, chain.length, hot, cold, steps, self._unit_seed(chain), limit, patience)
+        fetching = self.landscape.size / 1_500
+        stops = limit + wait + self._way + MARGIN  # workers stop at the limit; once there is a result, some do know the problem
+        patience = stops if rounds is None and self.units else 3 * (expected + wait) + 0.5 + fetching
+        seed = self._unit_seed(chain)
+        unit = Unit(chain.number, chain.units, chain.current, chain.length, hot, cold, steps, seed, limit, patience, fetching)
+        chain.under_way = unit
+        return unit
 
     def _next_chain(self, share: int) -> _Chain | None:
         fixed = self._fixed_chains()
         wanted = min(share, MAX_CHAINS) if fixed is None else fixed
-        idle = [chain for chain in self._chains.values() if not chain.is_busy]
+        idle = [chain for chain in self._chains.values() if chain.under_way is None]
         if fixed is None:
             idle.sort(key=lambda chain: (chain.best_length, chain.number))
             while idle and len(self._chains) > wanted:
@@ -265,6 +275,8 @@ class Search:
         """
         Take what a worker has answered for `unit`, `waited` seconds after it was handed out; return whether the best tour is a better one.
 
+        It may have been given up: then its chain goes on from there if nobody else has done that unit meanwhile.
+
         Raises:
             BadResult: it is none. Nothing has changed; the chain will have the unit done again.
         """
@@ -274,18 +286,22 @@ class Search:
         except BadResult:
             self.refused += 1
             raise
+        is_next = chain is not None and chain.units == unit.number
+        if self.options.rounds is not None and not is_next:
+            return False
         self.units += 1
         self.workers.add(worker)
         self.routes += routes
         self._recent.append((now, routes))
         self._observe(worker, steps / max(seconds, SHORTEST))
-        if chain is not None:
+        if chain is not None and is_next:
+            chain.under_way = None
             chain.current, chain.length, chain.best_length = current, length, min(chain.best_length, best_length)
             chain.units += 1
         return self._offer(best, best_length, now, unit.chain)
 
     def give_up(self, unit: Unit) -> None:
-        """Nobody has answered a unit: its chain will have it done again."""
+        """Nobody has answered a unit in time: its chain will have it done again."""
         self._freed(unit)
         self.overdue += 1
 
@@ -299,8 +315,8 @@ class Search:
 
     def _freed(self, unit: Unit) -> _Chain | None:
         chain = self._chains.get(unit.chain)
-        if chain is not None:
-            chain.is_busy = False
+        if chain is not None and chain.under_way is unit:
+            chain.under_way = None
         return chain
 
     def _combine(self, chain: _Chain) -> None:
@@ -327,18 +343,13 @@ class Search:
             raise BadResult("a result is an object")
         steps, seconds, routes = result.get("steps"), result.get("seconds"), result.get("routes")
         if type(steps) is not int or not 0 <= steps <= unit.steps:
-            raise BadResult(f"steps are a number from 0 to {unit.steps}, not {steps!s:.40}")
-        if (
-            isinstance(seconds, bool)
-            or not isinstance(seconds, int | float)
-            or not isfinite(seconds)
-            or not 0 <= seconds <= waited + CLOCKS
-        ):
-            raise BadResult(f"seconds are a number from 0 to {waited:.3f}, the time it took, not {seconds!s:.40}")
+            raise BadResult(f"steps are a number from 0 to {unit.steps}, not {excerpt(steps)}")
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= waited + CLOCKS:
+            raise BadResult(f"seconds are a number from 0 to {waited:.3f}, the time it took, not {excerpt(seconds)}")
         if steps < unit.steps and seconds < unit.limit / 2:
             raise BadResult(f"it stopped after {steps} of {unit.steps} steps, long before its limit")
         if type(routes) is not int or routes < 0:
-            raise BadResult(f"routes are a number from 0, not {routes!s:.40}")
+            raise BadResult(f"routes are a number from 0, not {excerpt(routes)}")
         text, best_text = result.get("current"), result.get("best")
         try:
             best = read_tour(best_text, self.landscape.size)
@@ -346,8 +357,9 @@ class Search:
         except BadTour as error:
             raise BadResult(str(error)) from error
         length, best_length = self.landscape.length(current), self.landscape.length(best)
-        if result.get("length") != best_length:
-            raise BadResult(f"the best tour is {best_length} long, not {result.get('length')!s:.40}")
+        claimed = result.get("length")
+        if not isinstance(claimed, int | float) or claimed != best_length:
+            raise BadResult(f"the best tour is {best_length} long, not {excerpt(claimed)}")
         if best_length > min(unit.length, length):
             raise BadResult(f"the best tour is {best_length} long, longer than what it began with or ended with")
         return str(text), length, best, best_length, min(routes, ROUTES_PER_STEP * max(steps, 1)), steps, float(seconds)

@@ -7,26 +7,39 @@ Asks for a short tour, and says each time when a shorter one is found.
 
 from __future__ import annotations
 
+import os
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import CancelledError
 
 from deltamesh.cli import log, loop
+from deltamesh.cli.interruption import INTERRUPTED
 from deltamesh.connection import Connection
-from deltamesh.errors import DeltameshError
+from deltamesh.errors import ConfigurationError, DeltameshError
 from deltamesh.identity import identity
 from examples import feeding
 from examples.salesman.service import app
 
+PATIENCE: Final = 3.0
+"""How long a router may take to answer [s]."""
+
 
 def problem(text: str) -> dict[str, Any]:
-    """Return the problem that an argument means: `world:500`, or the name of an instance."""
-    if text.startswith("world:") and text[6:].isdecimal():
-        return {"world": int(text[6:])}
-    return {"name": text}
+    """
+    Return the problem that an argument means: `world:500`, or the name of an instance.
+
+    Raises:
+        ArgumentTypeError: it is not world:N, but begins like that.
+    """
+    kind, colon, number = text.partition(":")
+    if not colon:
+        return {"name": text}
+    if kind != "world" or not (number.isascii() and number.isdecimal() and len(number) < 10):
+        raise ArgumentTypeError(f"{text[:80]!r} is no problem: write the name of an instance, or world:N for N cities, as in world:500")
+    return {"world": int(number)}
 
 
 def line(found: Mapping[str, Any]) -> str:
@@ -38,33 +51,59 @@ def line(found: Mapping[str, Any]) -> str:
 
 async def main(options: Namespace) -> int:
     """Solve, print, and return the exit code."""
-    connection = Connection(options.router, realm=options.realm, identity=identity())
+    try:
+        connection = Connection(options.router, realm=options.realm, identity=identity())
+    except ConfigurationError as error:
+        return failed(error.message)
     connection.start()
     chosen = {name: getattr(options, name) for name in ("seed", "temperature", "cooling", "chains", "rounds")}
     try:
-        await connection.joined()
+        await loop.within(PATIENCE, connection.joined())
         result = await connection.call(
             app.uris.action("solve"),
-            problem(options.problem),
+            options.problem,
             options.budget,
             {name: value for name, value in chosen.items() if value is not None},
-            on_progress=lambda part: print(line(part), flush=True),
+            on_progress=lambda part: say(line(part)),
         )
+    except TimeoutError:
+        reason = f" ({connection.problem})" if connection.problem else ""
+        start = "start one with `make run` in another terminal, or name one with --router"
+        return failed(f"no router answers at {options.router}{reason}: {start}")
     except DeltameshError as error:
-        print(f"error: {error.message}", file=sys.stderr)
-        return 1
+        if error.uri == "wamp.error.no_such_procedure":
+            return failed("nobody takes searches: start `python -m examples.salesman.orchestrator`")
+        return failed(error.message)
     except CancelledError:
-        return 1
+        return INTERRUPTED
     finally:
         await connection.stop()
-    print(line(result), flush=True)
+    say(line(result))
+    if result["state"] != "done":
+        return failed(f"the search was cut off ({result['state']}): this is what it had found by then")
     return 0
+
+
+def say(text: str) -> None:
+    """Print a line at once; for nobody if the reader has gone, as `head` does."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def failed(why: str) -> int:
+    """Say why there is no result, and return the exit code."""
+    print(f"error: {why}", file=sys.stderr, flush=True)
+    return 1
 
 
 def arguments() -> ArgumentParser:
     """Return the parser of the command."""
     parser = feeding.arguments(__doc__)
-    parser.add_argument("problem", metavar="PROBLEM", help="the name of an instance, or world:N for the N largest cities of the world")
+    parser.add_argument(
+        "problem", metavar="PROBLEM", type=problem, help="the name of an instance, or world:N: the largest cities of the world"
+    )
     parser.add_argument("--budget", type=float, default=5.0, metavar="SECONDS", help="when to answer (5)")
     parser.add_argument("--seed", type=int, metavar="N", help="the same one, with --rounds, gives the same route")
     parser.add_argument("--temperature", type=float, metavar="FACTOR", help="the first, as a part of the mean distance between neighbours")
@@ -76,5 +115,5 @@ def arguments() -> ArgumentParser:
 
 if __name__ == "__main__":
     given = arguments().parse_args()
-    log.begin("salesman.solve")
+    log.begin("salesman.solve", only_errors=True)
     sys.exit(loop.run(lambda: main(given)))

@@ -19,6 +19,9 @@ from examples.salesman.tour import Tour
 NEWS: Final = 0.2
 """Least time between two progressive results, and between two looks at what is shown [s]."""
 
+PATIENCE: Final = 0.5
+"""Time after which a search that no worker has computed anything for does a little by itself [s]."""
+
 SIGN_OF_LIFE: Final = 5.0
 """Longest time between two progressive results [s]: clients give up calls that are silent."""
 
@@ -75,10 +78,15 @@ class Solving:
         if not self.ended.called:
             self.ended.callback(None)
 
-    def improve(self, now: float) -> None:
-        """Do a little without workers: some milliseconds."""
+    def waits_in_vain(self, now: float) -> bool:
+        """Whether no worker has computed anything for it for a while, nor anything that must be the same with the same seed."""
+        has_waited = now - self.began >= min(PATIENCE, self.budget / 4)
+        return self.search is not None and not self.search.units and self.options.rounds is None and has_waited
+
+    def improve(self, now: float, among: int) -> None:
+        """Do a little without workers: some milliseconds for all searches `among` which it is one."""
         if self.search is not None and self._improving is not None:
-            for tour in islice(self._improving, min(200, 100_000 // self.search.landscape.size)):
+            for tour in islice(self._improving, max(1, min(200, 100_000 // self.search.landscape.size) // among)):
                 if tour is not None:
                     self.search.offer(tour, now - self.began)
 

@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from examples.salesman.excerpt import excerpt
+
 Tour = NDArray[np.int32]
 """City numbers from 0, each exactly once."""
 
@@ -49,7 +51,7 @@ def checked_tour(numbers: list[int], size: int) -> Tour:
     seen = bytearray(size)
     for number in numbers:
         if not 0 <= number < size:
-            raise BadTour(f"there is no city {number}, they are numbered 0 … {size - 1:,}")
+            raise BadTour(f"there is no city {excerpt(number)}, they are numbered 0 … {size - 1:,}")
         if seen[number]:
             raise BadTour(f"the tour visits city {number} twice")
         seen[number] = 1

@@ -16,6 +16,13 @@ BURST: Final = 2.0
 """Units that may be handed out at once, for each one that may be under way."""
 
 
+HELD: Final = 20.0
+"""How long the call of a unit that was given up is kept [s]."""
+
+MAX_HELD: Final = 64
+"""Such calls that are kept, the last ones."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Flight:
     """A unit under way."""
@@ -28,10 +35,17 @@ class Flight:
 
 
 class Units:
-    """The units under way of all searches. Times are those of any clock that only goes forward [s]."""
+    """
+    The units under way of all searches, and those that were given up and may still be answered. Times are those of any clock that only
+    goes forward [s].
+
+    A unit that is given up is done again, but its call is kept for a while: whoever has it and does not answer seems busy to the router
+    as long as that, and so gets no other while somebody is idle who does answer.
+    """
 
     def __init__(self) -> None:
         self._flights: dict[Flight, None] = {}
+        self._held: dict[Flight, None] = {}
         self._turns: dict[Search, int] = {}
         self._num_turns = 0
         self._allowance = 0.0
@@ -78,10 +92,32 @@ class Units:
                 return flight
         return None
 
-    def landed(self, flight: Flight) -> bool:
-        """A unit has been answered or given up; return whether it was under way."""
-        return self._flights.pop(flight, flight) is None
+    @property
+    def held(self) -> list[Flight]:
+        """Those that were given up and are kept, the oldest first."""
+        return list(self._held)
 
-    def overdue(self, now: float) -> list[Flight]:
-        """Return the units to be given up."""
-        return [flight for flight in self._flights if flight.due <= now]
+    def is_under_way(self, flight: Flight) -> bool:
+        """Whether a unit was neither answered nor given up."""
+        return flight in self._flights
+
+    def landed(self, flight: Flight) -> bool:
+        """A unit has been answered, or is of no use any longer; return whether it was under way or kept."""
+        return self._flights.pop(flight, flight) is None or self._held.pop(flight, flight) is None
+
+    def hold(self, now: float) -> list[Flight]:
+        """Give up the units that are overdue, but keep them; return them."""
+        overdue = [flight for flight in self._flights if flight.due <= now]
+        for flight in overdue:
+            del self._flights[flight]
+            self._held[flight] = None
+        return overdue
+
+    def is_missing_one(self, now: float) -> bool:
+        """Whether one of the kept ones should have been answered even by somebody who had to get its problem first."""
+        return any([flight.due + flight.unit.grace <= now for flight in self._held])
+
+    def outlived(self, now: float) -> list[Flight]:
+        """Return those of the kept ones that are kept no longer."""
+        held = self.held
+        return [flight for number, flight in enumerate(held, 1) if flight.begun + HELD <= now or number <= len(held) - MAX_HELD]

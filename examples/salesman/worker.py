@@ -13,14 +13,21 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Annotated, Any, Final
 
-import numpy as np
 from msgspec import Meta
 
 from deltamesh import Call, Worker
-from examples.salesman.annealing import Chain
-from examples.salesman.landscape import Landscape
-from examples.salesman.problem import BadProblem, Problem
-from examples.salesman.tour import MAX_TEXT, BadTour, read_tour, tour_text
+
+try:
+    import numpy as np
+
+    from examples.salesman.annealing import Chain
+    from examples.salesman.landscape import Landscape
+    from examples.salesman.problem import BadProblem, Problem
+    from examples.salesman.tour import MAX_TEXT, BadTour, read_tour, tour_text
+except ModuleNotFoundError as missing:
+    if missing.name not in ("numba", "numpy"):
+        raise
+    raise ImportError(f"there is no {missing.name}: pip install --no-deps -r requirements/examples.txt") from missing
 
 worker = Worker("com.example.salesman")
 routes = worker.counter("routes")

@@ -42,6 +42,7 @@ LIES: Final[dict[str, Lie | None]] = {
     "a length that is no number": lambda answer: {**answer, "length": float("nan")},
     "a length of minus infinity": lambda answer: {**answer, "length": float("-inf")},
     "more routes than there are": lambda answer: {**answer, "routes": 10**18},
+    "more time than a number can hold": lambda answer: {**answer, "seconds": 10**400},
     "less than no time": lambda answer: {**answer, "seconds": -1.0},
     "more steps than it was to make": lambda answer: {**answer, "steps": 10**9},
     "a city twice": changed(lambda tour: tour.__setitem__(0, tour[1])),

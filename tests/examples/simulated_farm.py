@@ -30,9 +30,11 @@ TICK: Final = 0.05
 WAY: Final = 0.004
 """Time of a message [s]."""
 
-TEMPERS: Final = ("honest", "lazy", "hasty", "slow", "liar", "swallower", "boaster")
+TEMPERS: Final = ("honest", "lazy", "hasty", "slow", "liar", "swallower", "sleeper", "boaster")
 """A lazy one stops at once, a hasty one claims to have computed, a slow one waits and claims to be slow; a liar lies about the length, a
-swallower answers nothing, and a boaster only claims slots."""
+swallower answers nothing, a sleeper only when a unit is cancelled, and a boaster takes no units."""
+
+SILENT: Final = ("swallower", "sleeper")
 
 
 @dataclass(eq=False)
@@ -49,9 +51,11 @@ class SimulatedWorker:
 
 
 class SimulatedFarm:
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, comes_back: bool = False) -> None:
         self.random = Random(seed)
         self.now = 0.0
+        self.comes_back = comes_back
+        """Whether whoever is sent away comes back at once, as somebody else."""
         self.farm = Farm()
         self.units = Units()
         self.searches: list[tuple[Search, float]] = []
@@ -87,7 +91,10 @@ class SimulatedFarm:
     def remove(self, worker: SimulatedWorker) -> None:
         """Its session ends: the router gives its units to others."""
         if self.workers.pop(worker.session, None) is not None:
+            for flight in self.units.held:
+                self._drop(flight)
             self.farm.leave(worker.session)
+            worker.flights = {flight for flight in worker.flights if self.units.is_under_way(flight)}
             self.queue.extendleft(worker.flights)
             self._dispatch()
 
@@ -109,16 +116,24 @@ class SimulatedFarm:
 
     def _tick(self) -> None:
         self.farm.expire(self.now)
-        for flight in self.units.overdue(self.now):
+        for flight in self.units.outlived(self.now):
             self._drop(flight)
+        for flight in self.units.hold(self.now):
             flight.search.give_up(flight.unit)
-            if self.now - self._inquired >= 1.0:
-                self._inquired = self.now
-                callees = [worker.session for worker in self.workers.values() if worker.temper != "boaster"]
-                for session in self.farm.unanswered({*callees, *self.farm.workers}):
-                    self._send_away(session)
+        if not self.units.held:
+            self.farm.acquit()
+        if (self.units.held or self.farm.has_strangers) and self.now - self._inquired >= 1.0:
+            self._look()
         self._hand_out()
         self.at(self.now + TICK, self._tick)
+
+    def _look(self) -> None:
+        self._inquired = self.now
+        callees = [worker.session for worker in self.workers.values() if worker.temper != "boaster"]
+        self.farm.know(callees)
+        if self.units.held:
+            for session in self.farm.unanswered(callees, self.units.is_missing_one(self.now)):
+                self._send_away(session)
 
     def _hand_out(self) -> None:
         while (flight := self.units.hand_out(self.searches, self.farm.slots, self.farm.capacity, self.now)) is not None:
@@ -132,10 +147,15 @@ class SimulatedFarm:
         self.units.landed(flight)
         if flight in self.queue:
             self.queue.remove(flight)
+        for worker in self.workers.values():
+            if worker.temper == "sleeper":
+                worker.flights.discard(flight)
 
     def _answered(self, flight: Flight, result: Any, worker: SimulatedWorker) -> None:
         if not self.units.landed(flight):
             self.late += worker.temper == "honest" and flight.search in self.ended
+            return
+        if flight.search in self.ended:
             return
         began = next(began for search, began in self.searches if search is flight.search)
         try:
@@ -150,8 +170,12 @@ class SimulatedFarm:
     def _send_away(self, session: int) -> None:
         worker = self.workers.get(session)
         if worker is not None:
+            for flight in self.units.held:
+                self._drop(flight)
             self.sent_away.append(worker)
             self.remove(worker)
+            if self.comes_back:
+                self.at(self.now + 0.1, lambda: self.add(worker.slots, worker.speed, worker.temper))
 
     # -- the router and the workers
 
@@ -163,7 +187,7 @@ class SimulatedFarm:
             worker = min(free, key=lambda each: (len(each.flights) / each.slots, self.random.random()))
             flight = self.queue.popleft()
             worker.flights.add(flight)
-            if worker.temper != "swallower":
+            if worker.temper not in SILENT:
                 self._compute(worker, flight)
 
     def _compute(self, worker: SimulatedWorker, flight: Flight) -> None:
@@ -193,7 +217,8 @@ class SimulatedFarm:
             return
         if not worker.is_frozen:
             load = {"name": "simulated", "kind": "node", "host": "here", "concurrency": worker.slots, "busy": 0, "cpu": None}
-            self.farm.report(worker.session, {**load, "routes": 0, "units": 0}, self.now)
+            if self.farm.report(worker.session, {**load, "routes": 0, "units": 0}, self.now) and self.now - self._inquired >= 1.0:
+                self._look()
             self._hand_out()
         self.at(self.now + 1.0, lambda: self._load(worker))
 

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -17,7 +19,7 @@ from twisted.internet.task import LoopingCall
 
 from deltamesh.client import Mesh
 from deltamesh.connection import Connection
-from deltamesh.errors import DeltameshError
+from deltamesh.errors import ApplicationError, DeltameshError
 from examples.salesman.landscape import Landscape
 from examples.salesman.problem import Problem
 from tests.mesh.mesh import TIMEOUT, run, until
@@ -49,10 +51,12 @@ def start(router: RunningRouter) -> Iterator[Start]:
     """`start("deltamesh", "worker", …)` starts a component as a process."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def begin(module: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def begin(module: str, *arguments: str, said: Path | None = None) -> subprocess.Popen[bytes]:
         paths = [str(ROOT / "components"), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "DELTAMESH_ROUTER": f"unix:{router.unix_path}"}
-        started.append(subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL))
+        with said.open("wb") if said else nullcontext() as stderr:
+            command = [sys.executable, "-m", module, *arguments]
+            started.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stderr=stderr))
         return started[-1]
 
     yield begin
@@ -62,11 +66,12 @@ def start(router: RunningRouter) -> Iterator[Start]:
 
 
 @pytest.fixture(scope="module")
-def mesh(router: RunningRouter, start: Start) -> Iterator[Farming]:
+def mesh(router: RunningRouter, start: Start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farming]:
     """A client of a service that is there, with its orchestrator."""
     start("deltamesh", "leader", "examples.salesman:app", "--journal", "memory:")
     start("deltamesh", "follower", "examples.salesman:app")
-    orchestrator = start(ORCHESTRATOR)
+    said = tmp_path_factory.mktemp("orchestrator") / "said"
+    orchestrator = start(ORCHESTRATOR, said=said)
     connection = Connection(f"unix:{router.unix_path}")
 
     async def join() -> None:
@@ -77,6 +82,8 @@ def mesh(router: RunningRouter, start: Start) -> Iterator[Farming]:
     run(join())
     yield Farming(connection, orchestrator)
     run(connection.stop())
+    complaints = [line for line in said.read_text().splitlines() if "error:" in line or "Traceback" in line]
+    assert complaints == []
 
 
 @pytest.fixture(scope="module")
@@ -188,9 +195,46 @@ def test_a_cancelled_search_ends(mesh, worker):
     run(scenario())
 
 
+def test_searches_that_are_cancelled_together_end_quietly(mesh, worker):
+    async def scenario():
+        told, ended = [], []
+        calls = [Deferred.fromCoroutine(mesh.connection.call(f"{S}.solve", PROBLEM, 60.0, on_progress=told.append)) for _ in range(4)]
+        for call in calls:
+            call.addBoth(ended.append)
+        await until(lambda: len({each["search"] for each in told}) == 4)
+        for call in calls:
+            call.cancel()
+        await until(lambda: len(ended) == 4)
+        for id in {each["search"] for each in told}:
+            await shown(mesh, id, lambda search: search["state"] == "cancelled")
+
+    run(scenario())
+
+
+def test_who_tells_a_load_but_takes_no_units_is_not_shown(mesh, worker, router):
+    async def scenario():
+        stranger = Connection(router.ws_url)
+        stranger.start()
+        await stranger.joined()
+        load = {"name": "boaster", "kind": "browser", "host": "x", "concurrency": 8, "busy": 0, "cpu": None, "routes": 1e9, "units": 9}
+        live = await mesh.live("workers")
+        for _ in range(2):
+            before = live.values_of(live.entries()[0][0]).one()
+            stranger.session.publish(f"{S}.on_load", **load)
+            await until(lambda before=before: live.values_of(live.entries()[0][0]).one() != before)
+            assert [values.one()["name"] for _, values in live.entries()] == ["honest"]
+            await solve(mesh, 0.3)
+        live.close()
+        await stranger.stop()
+
+    run(scenario())
+
+
 @pytest.mark.parametrize(
     "arguments, name",
     [
+        ((PROBLEM, 10**400), "bad_budget"),
+        (({"world": -(10**400)}, 1.0), "bad_problem"),
         ((7, 1.0), "bad_problem"),
         (({"name": "atlantis"}, 1.0), "no_such_instance"),
         (({**PROBLEM, "cities": CITIES[:2]}, 1.0), "bad_problem"),
@@ -247,15 +291,25 @@ def test_a_browser_may_work_but_not_hand_out_work_or_write(mesh, router):
     assert run(scenario()) == ["wamp.error.not_authorized"] * 3
 
 
-def test_a_worker_that_lies_changes_nothing_and_is_sent_away(mesh, worker, router):
+def right(unit, **changes):
+    """Return a right answer but for the length, made without any work."""
+    text = unit["tour"]
+    return {"current": text, "best": text, "length": 1, "routes": 10, "steps": unit["steps"], "seconds": 0.0, "worker": "liar", **changes}
+
+
+def refuse(unit):
+    raise ApplicationError("wamp.error.no_such_procedure", "there is no worker")
+
+
+@pytest.mark.parametrize("lied", [right, lambda unit: right(unit, seconds=10**400), refuse], ids=["length", "number", "refusal"])
+def test_a_worker_that_lies_changes_nothing_and_is_sent_away(mesh, worker, router, lied):
     async def scenario():
         liar = Connection(router.ws_url)
         lost, asked = [], []
 
         async def lie(details, **unit):
             asked.append(unit)
-            text = unit["tour"]
-            return {"current": text, "best": text, "length": 1, "routes": 10, "steps": unit["steps"], "seconds": 0.0, "worker": "liar"}
+            return lied(unit)
 
         async def join(connection):
             if not lost:
@@ -270,7 +324,7 @@ def test_a_worker_that_lies_changes_nothing_and_is_sent_away(mesh, worker, route
         telling.start(0.5)
         live = await mesh.live("workers")
         await until(lambda: "liar" in [values.one()["name"] for _, values in live.entries()])
-        result, _ = await solve(mesh, 1.5)
+        result, _ = await solve(mesh, 5.0 if lied is refuse else 1.5)
         await until(lambda: lost)
         telling.stop()
         await liar.stop()
@@ -280,7 +334,7 @@ def test_a_worker_that_lies_changes_nothing_and_is_sent_away(mesh, worker, route
 
     result, asked = run(scenario())
     assert asked
-    assert 1 <= result["refused"] <= len(asked)
+    assert (lied is refuse) or 1 <= result["refused"] <= len(asked)
     assert result["units"] > 0
 
 
@@ -298,17 +352,30 @@ def test_a_worker_that_freezes_leaves_the_table_and_the_search_goes_on(mesh, wor
     assert run(scenario())["state"] == "done"
 
 
-def test_searches_of_an_orchestrator_that_died_are_lost(mesh, start, worker):
+def test_searches_of_an_orchestrator_that_died_are_lost(mesh, start, worker, tmp_path):
+    said = tmp_path / "said"
+
     async def scenario():
         told = []
         call = Deferred.fromCoroutine(mesh.connection.call(f"{S}.solve", PROBLEM, 60.0, on_progress=told.append))
         call.addErrback(lambda failure: failure.trap(DeltameshError))
         await until(lambda: told)
         await shown(mesh, told[0]["search"], lambda search: search["state"] == "running")
-        start(ORCHESTRATOR)
+        start(ORCHESTRATOR, said=said)
+        await until(said.read_text)
         mesh.orchestrator.kill()
         await call
         await shown(mesh, told[0]["search"], lambda search: search["state"] == "lost")
         return (await solve(mesh, 1.0))[0]
 
     assert run(scenario())["state"] == "done"
+    waiting, taking = said.read_text().splitlines()
+    assert "standing by" in waiting
+    assert "taking searches" in taking
+
+
+def test_the_command_says_that_there_is_no_router(start, tmp_path):
+    said = tmp_path / "said"
+    assert start("examples.salesman.solve", "berlin52", "--router", "unix:nobody/here.sock", said=said).wait(TIMEOUT) == 1
+    assert len(said.read_text().splitlines()) == 1
+    assert "make run" in said.read_text()

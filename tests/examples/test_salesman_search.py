@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from random import Random
 
 import msgspec
 import numpy as np
 import pytest
+from twisted.internet.defer import Deferred
 
 from deltamesh.errors import ApplicationError
 from examples.salesman.annealing import anneal
+from examples.salesman.excerpt import LONGEST, excerpt
 from examples.salesman.improvement import improvements
 from examples.salesman.known import instances, named, optimum_of
 from examples.salesman.landscape import Landscape
 from examples.salesman.problem import MAX_CITIES, Problem
+from examples.salesman.problems import Problems
 from examples.salesman.request import Options, checked_budget, checked_options, checked_problem
 from examples.salesman.search import OBSERVED, UNIT, BadResult, Search
+from examples.salesman.solve import problem
 from examples.salesman.start import nearest_neighbour_tour
 from examples.salesman.tour import read_tour, tour_text
 from examples.salesman.world import degrees_minutes, world
+from tests.examples.unusual import UNUSUAL
+
+GOOD = {"name": "x", "kind": "EUC_2D", "cities": [[0, 0], [1, 1], [2, 0]]}
 
 
 def landscape(size=40, seed=1):
@@ -172,6 +180,35 @@ def test_the_last_units_end_before_the_budget_and_then_there_are_none():
     assert search.next_unit(1.95, share=1) is None
 
 
+# -- units that are late
+
+
+def test_a_late_result_counts_unless_its_unit_was_done_again_meanwhile():
+    search = made()
+    first = search.next_unit(0.0, share=1)
+    search.give_up(first)
+    again = search.next_unit(2.0, share=1)
+    assert (again.tour, again.number) == (first.tour, first.number)
+    result = computed(search, first)
+    search.take(first, result, 2.1, 2.1)
+    following = search.next_unit(2.1, share=1)
+    assert (following.tour, following.number) == (result["current"], 1)
+    take(search, again)
+    assert search.in_flight == 1
+    assert search.next_unit(2.2, share=1) is None, "the one that follows is under way"
+
+
+def test_with_rounds_each_unit_counts_once():
+    search = made(rounds=3)
+    first = search.next_unit(0.0, share=1)
+    search.give_up(first)
+    again = search.next_unit(2.0, share=1)
+    assert again.seed == first.seed
+    take(search, again)
+    take(search, first)
+    assert search.units == 1
+
+
 # -- what strangers answer
 
 
@@ -195,7 +232,12 @@ def test_the_last_units_end_before_the_budget_and_then_there_are_none():
         {"seconds": "0.1"},
         {"routes": -1},
         {"routes": 1.5},
+        {"routes": -(10**5_000)},
+        {"best": f"[{10**4_000}]"},
+        {"best": f"[{'9' * 5_000}]"},
+        *[{name: value} for name in ("length", "best", "current", "steps", "seconds") for value in UNUSUAL],
     ],
+    ids=excerpt,
 )
 def test_what_is_no_result_changes_nothing(change):
     search = made()
@@ -210,7 +252,7 @@ def test_what_is_no_result_changes_nothing(change):
 
 def test_a_result_that_is_no_object_is_refused():
     search = made()
-    for result in (None, [], "x", 7):
+    for result in (None, [], "x", 7, *UNUSUAL):
         with pytest.raises(BadResult):
             search.take(search.next_unit(0.0, share=1), result, 0.3, 1.0)
 
@@ -268,7 +310,7 @@ def refusal(check, value):
     return caught.value.uri.removeprefix("com.example.salesman.error.")
 
 
-@pytest.mark.parametrize("value", [None, "1", 0, 0.05, 601, float("nan"), float("inf"), True])
+@pytest.mark.parametrize("value", [None, "1", 0, 0.05, 601, float("nan"), float("inf"), True, *UNUSUAL], ids=excerpt)
 def test_budgets_are_checked(value):
     assert refusal(checked_budget, value) == "bad_budget"
 
@@ -288,7 +330,10 @@ def test_budgets_are_checked(value):
         {"chains": 0},
         {"chains": 65},
         {"rounds": 0},
+        {"\ud800": 1},
+        *[{name: value} for name in ("seed", "temperature", "cooling", "chains", "rounds") for value in UNUSUAL],
     ],
+    ids=excerpt,
 )
 def test_options_are_checked(value):
     assert refusal(checked_options, value) == "bad_options"
@@ -315,10 +360,47 @@ def test_good_requests():
         {"name": 7},
         {"name": "x", "kind": "EUC_2D", "cities": [[0, 0], [1, 1]]},
         {"name": "x", "kind": "EUC_3D", "cities": [[0, 0], [1, 1], [2, 2]]},
+        *UNUSUAL,
+        *[{"world": value} for value in UNUSUAL],
+        *[{"name": value} for value in UNUSUAL],
+        *[{**GOOD, name: value} for name in ("id", "name", "kind", "cities") for value in UNUSUAL],
+        *[{**GOOD, "cities": [[0, 0], [1, 1], [2, value]]} for value in UNUSUAL],
+        *[{**GOOD, key: 1} for key in (10**5_000, -(10**5_000), "\ud800", b"\xff", None)],
     ],
+    ids=excerpt,
 )
 def test_problems_are_checked(value):
     assert refusal(checked_problem, value) == "bad_problem"
+
+
+@pytest.mark.parametrize("value", [*UNUSUAL, None, True, 1.5, "x" * 1_000, "\ud800\u202e\x1b", {1, 2}], ids=excerpt)
+def test_what_strangers_send_is_shown_shortly(value):
+    shown = excerpt(value)
+    assert len(shown) <= 3 * LONGEST + 2
+    assert shown.isprintable()
+
+
+def test_a_problem_of_ones_own_is_not_called_like_an_instance():
+    def found(problem):
+        return Deferred.fromCoroutine(Problems(None).find(problem)).result
+
+    berlin = named("berlin52").problem
+    mine = Problem.of("berlin52", "ATT", [[0, 0], [0, 1], [1, 0]])
+    assert (found(mine)[0].name, found(mine)[1]) == ("berlin52 (own)", None)
+    assert found(berlin) == (berlin, 7542)
+
+
+# -- the command
+
+
+@pytest.mark.parametrize("text", ["world:-1", "world:abc", "world:", "world:²", "world:" + "9" * 5_000, "moon:5"], ids=excerpt)
+def test_what_is_no_problem_on_the_command_line_is_told(text):
+    with pytest.raises(ArgumentTypeError, match="world:N"):
+        problem(text)
+
+
+def test_problems_on_the_command_line():
+    assert (problem("berlin52"), problem("world:500")) == ({"name": "berlin52"}, {"world": 500})
 
 
 def test_the_largest_cities_of_the_world():

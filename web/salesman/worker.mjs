@@ -60,7 +60,7 @@ const start = (heard, broken) => {
 const lending = lend({ url: router, realm, client: wampy(Wampy, { ws: WebSocket }), name, kind: "node", host: hostname(), slots, start, cpu });
 let said = "";
 lending.worker.onchange = ({ status, error }) => {
-  const known = { connecting: `looking for the router at ${router}`, working: "ready", refused: `not taken: ${error?.message}`, draining: "stopping", closed: "gone" };
+  const known = { connecting: `looking for the router at ${router}${error ? `: ${error.message}` : ""}`, working: "ready", refused: `not taken: ${error?.message}`, draining: "stopping", closed: "gone" };
   const news = known[status];
   if (news !== said) console.log(`${name}: ${news}`);
   said = news;
