@@ -75,7 +75,7 @@ def test_a_call_that_no_callee_has_is_told_from_one_that_a_callee_may_have_done(
     assert type(from_wire("wamp.error.canceled", [], {})) is errors.RemoteError
 
 
-@pytest.mark.parametrize("args, kwargs", [([], {}), ([7], {}), ([None, 1], {"retry": 1, "x": []}), ([["a"]], {"retry": None})])
+@pytest.mark.parametrize("args, kwargs", [([], {}), ([7], {}), ([10**5000], {}), ([None], {"retry": 1, "x": []}), ([["a"]], {})])
 def test_whatever_a_stranger_sends_becomes_an_error(args: list[Any], kwargs: dict[str, Any]) -> None:
     error = from_wire("com.stranger.error", args, kwargs)
 

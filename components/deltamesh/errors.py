@@ -277,7 +277,10 @@ def from_wire(uri: str, args: list[Any], kwargs: dict[str, Any]) -> DeltameshErr
     """Return the error that a WAMP ERROR carries; `retry` is the peer's word, or ours for the router's own errors."""
     facts = dict(kwargs)
     retry = bool(facts.pop("retry", uri in RETRY_URIS))
-    message = str(args[0]) if args else ""
+    try:
+        message = str(args[0]) if args else ""
+    except ValueError:  # an integer of more digits than Python writes
+        message = "an error that cannot be shown"
     kind = NotTaken if uri in NOT_TAKEN_URIS else RemoteError
     error = kind(uri, message, retry=retry)
     error.facts = facts
