@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -14,6 +15,12 @@ from tests.running_router import RunningRouter
 def recursion() -> None:
     """Components run with Python's own limit. Importing Crossbar.io, as some tests do, raises it until recursion ends the process."""
     sys.setrecursionlimit(1000)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hangup() -> None:
+    """Programs inherit which signals are ignored: under nohup they would not hear the SIGHUP that tests send them."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
