@@ -10,7 +10,7 @@ from deltamesh.instances import Instance, Instances
 
 class Audience:
     """
-    Keeps `subscribers` and `unused_since` of each instance.
+    Keeps `subscribers` and `unused_since` of each instance, and forgets that it was `handed_over` when all have left.
 
     `greet(instance, session)` is called when a session has subscribed. Source: WAMP, sections "Subscription Meta API" and
     "Session Meta API". Crossbar.io differs in two ways: `on_subscribe` and `on_unsubscribe` do not say which session it was (None) if that
@@ -81,3 +81,4 @@ class Audience:
     def _left(self, instance: Instance) -> None:
         if not instance.subscribers and instance.unused_since is None:
             instance.unused_since = self._now()
+            instance.handed_over = float("-inf")  # who has left knows how to: should they come back, they can be moved again

@@ -45,7 +45,7 @@ class Instance:
     unused_since: float | None = None
     """When the last subscriber left, or the instance was made without one [s]; None while there are subscribers."""
     handed_over: float = float("-inf")
-    """When its clients were last asked to open it elsewhere [s]."""
+    """When its clients were last asked to open it elsewhere [s]; minus infinity if all of them have left since."""
 
 
 class Instances:

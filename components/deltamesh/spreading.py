@@ -104,10 +104,7 @@ class Spreading:
 
     def _look(self) -> None:
         now = self._now()
-        for each in self._handed:
-            if not each.subscribers:  # its clients knew how to leave: should they come back, they can be moved again
-                each.handed_over = float("-inf")
-        self._handed = [each for each in self._handed if each.subscribers]
+        self._handed = [each for each in self._handed if each.handed_over > float("-inf")]
         if self._connection.session is not None and (not self._handed or now >= self._until):
             plan = self._balance.decide(self.load()[0], now)
             if plan:
