@@ -210,12 +210,13 @@ def drawn(found: Mapping[str, Any], width: int) -> list[Text | Table]:
         again = "" if router["restarts"] is None else f" · restarts {router['restarts']}"
         parts.append(Text(f"router · sessions: {sessions or 'none'} · {_size(router['memory'])}{again}"))
     for service in found["services"]:
-        is_led = any(each["kind"] != "worker" for each in service["components"])
-        where = f"revision {service['revision']} of epoch {service['epoch']}" if service["revision"] is not None else "nobody leads"
-        where = where if is_led else "workers only"
+        has_position = service["revision"] is not None
+        needs_no_leader = {each["kind"] for each in service["components"]} == {"worker"}
+        where = "workers only" if needs_no_leader else "nobody leads"
+        where = f"revision {service['revision']} of epoch {service['epoch']}" if has_position else where
         load = service["load"]
         calls = "" if load is None else f" · calls: {load['in_flight']} of {load['capacity']} slots, {load['waiting']} wait"
-        parts.append(Text(f"\n{service['service']} · {where}{calls}", style=WRONG if is_led and service["revision"] is None else "bold"))
+        parts.append(Text(f"\n{service['service']} · {where}{calls}", style="bold" if has_position or needs_no_leader else WRONG))
         parts.append(_table(service["components"], COLUMNS[: max(6, width // NEEDED)]))
     return parts
 
