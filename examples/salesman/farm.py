@@ -2,9 +2,8 @@
 The farm: the workers there are, by session, and how far each is to be trusted.
 
 A worker is here as long as it tells its load; one that is silent has gone, whatever its connection says. Who tells a load but takes no
-units, as the router knows, is none. What it tells is what it says of
-itself, so all of it is bounded. What it is worth shows in its results: one that gives a wrong one is to be sent away, and so is one that
-leaves units unanswered while others answer theirs.
+units, as the router knows, is none. What it tells is what it says of itself, so all of it is bounded. What it is worth shows in its
+results: one that gives a wrong one is to be sent away, and so is one that leaves units unanswered while others answer theirs.
 """
 
 from __future__ import annotations
@@ -102,6 +101,10 @@ class Farm:
     def workers(self) -> dict[int, Worker]:
         """Those that tell their load and take units, by session."""
         return {session: worker for session, worker in self._told.items() if self._takes_units(session)}
+
+    def worker(self, session: int) -> Worker | None:
+        """Return one of the workers."""
+        return self._told.get(session) if self._takes_units(session) else None
 
     @property
     def callees(self) -> frozenset[int]:

@@ -230,15 +230,17 @@ class Orchestrator:
         if now < self._nobody_until or self._connection.session is None:
             return
         running = [(each.search, each.began) for each in self._solving.values() if each.search is not None and not each.ended.called]
-        problems = {each.search: each.problem.id for each in self._solving.values()}
-        while (flight := self.units.hand_out(running, self.farm.slots, self.farm.capacity, now)) is not None:
-            self._calls[flight] = Deferred.fromCoroutine(self._compute(flight, problems[flight.search]))
+        slots, capacity = self.farm.slots, self.farm.capacity
+        while (flight := self.units.hand_out(running, slots, capacity, now)) is not None:
+            self._calls[flight] = Deferred.fromCoroutine(self._compute(flight))
 
-    async def _compute(self, flight: Flight, problem: str) -> None:
+    async def _compute(self, flight: Flight) -> None:
         """Have a unit computed by some worker."""
+        solving = self._solving_of(flight)
+        assert solving is not None, "units are handed out for searches that are running"
         try:
-            await self._soon()  # so that its call is known here before it can end
-            answer = await self._connection.call(ANNEAL, options=CallOptions(details=True), **flight.unit.arguments(problem))
+            await deferLater(self._connection.reactor, 0, lambda: None)  # so that its call is known here before it can end
+            answer = await self._connection.call(ANNEAL, options=CallOptions(details=True), **flight.unit.arguments(solving.problem.id))
         except CancelledError:  # it was dropped
             return
         except (DeltameshError, ValueError) as error:  # ValueError: its message is a number that is too long to be written
@@ -246,33 +248,30 @@ class Orchestrator:
             if self._landed(flight) and is_under_way:
                 self._not_computed(flight, error)
         else:
-            if self._landed(flight) and any([each.search is flight.search for each in self._solving.values()]):
-                self._computed(flight, answer.results[0] if answer.results else None, answer.callee or 0)
+            solving = self._solving_of(flight)
+            if self._landed(flight) and solving is not None:
+                self._computed(flight, solving, answer.results[0] if answer.results else None, answer.callee or 0)
         self._hand_out()
 
-    def _soon(self) -> Deferred[None]:
-        soon: Deferred[None] = Deferred()
-        self._connection.reactor.callLater(0, lambda: None if soon.called else soon.callback(None))
-        return soon
+    def _solving_of(self, flight: Flight) -> Solving | None:
+        """Return whose unit it is; None if that search has ended."""
+        return next((each for each in self._solving.values() if each.search is flight.search), None)
 
     def _landed(self, flight: Flight) -> bool:
         self._calls.pop(flight, None)
         return self.units.landed(flight)
 
-    def _computed(self, flight: Flight, result: Any, worker: int) -> None:
+    def _computed(self, flight: Flight, solving: Solving, result: Any, worker: int) -> None:
         now, search = self._now(), flight.search
-        began = next((each.began for each in self._solving.values() if each.search is search), now)
         try:
-            search.take(flight.unit, result, now - flight.begun, now - began, worker)
+            search.take(flight.unit, result, now - flight.begun, now - solving.began, worker)
         except BadResult as error:
             self.farm.refused(worker)
             self._sending_away.liar(worker, str(error))
             return
         self.farm.accepted(worker)
         if search.is_complete():
-            for solving in list(self._solving.values()):
-                if solving.search is search:
-                    solving.end()
+            solving.end()
 
     def _not_computed(self, flight: Flight, error: Exception) -> None:
         if isinstance(error, NotTaken) and not self.farm.callees:
@@ -311,7 +310,7 @@ class Orchestrator:
         except BadLoad as error:
             self.log.debug("session {session} reports no load: {error}", session=session, error=error)
             return
-        worker = self.farm.workers.get(session)
+        worker = self.farm.worker(session)
         if worker is not None and self.farm.callees:
             self.board.put("workers", session, worker.shown())
         if is_new:

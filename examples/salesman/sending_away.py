@@ -68,7 +68,7 @@ class SendingAway:
 
     def _send(self, session: int, why: str) -> None:
         self._sent()
-        worker = self._farm.workers.get(session)
+        worker = self._farm.worker(session)
         name = "a worker that tells no load" if worker is None else worker.load.name
         self.log.warn("sending {name} (session {session}) away: {why}", name=name, session=session, why=why)
         Deferred.fromCoroutine(self._end(session, why))

@@ -14,16 +14,13 @@ from twisted.internet.threads import deferToThread
 from deltamesh.client import Mesh as Client
 from deltamesh.connection import Connection
 from deltamesh.live import Live
-from tests.reliability.processes import Program, deltamesh
+from tests.reliability.processes import Program, deltamesh, tell_last_words
 from tests.reliability.waiting import NeverHappened, until
 from tests.running_router import ROOT, RunningRouter
 
 APPLICATION: Final = "examples.salesman:app"
 SERVICE: Final = "com.example.salesman"
 SETTINGS: Final = ("--settings", str(ROOT / "router" / "router.toml"), "--insight-port", "0")
-
-TOLD: Final = 15
-"""Lines of each process that a person is shown when something went wrong."""
 
 
 class Farm:
@@ -140,8 +137,7 @@ class Farm:
 
     def tell_last_words(self) -> None:
         """Print what each process has printed last."""
-        for each in self._all:
-            print(f"== the last words of {each.name}", *each.lines[-TOLD:], sep="\n", file=sys.stderr, flush=True)
+        tell_last_words(self._all)
 
     def complaints(self) -> list[str]:
         """Return what processes printed that no fault from outside explains."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from deltamesh.connection import Connection
 from deltamesh.status import Status, listen
 from deltamesh.uris import ServiceURIs
 from tests.reliability.application import app
-from tests.reliability.processes import Program, deltamesh
+from tests.reliability.processes import Program, deltamesh, tell_last_words
 from tests.reliability.readers import Reader
 from tests.reliability.truth import Truth
 from tests.reliability.waiting import until
@@ -29,9 +28,6 @@ SERVICE: Final = app.uris.prefix
 
 READY: Final = ("leads", "standby", "serves")
 """What a component says of itself when it does what it is there for."""
-
-TOLD: Final = 15
-"""Lines of each component that a person is shown when something went wrong."""
 
 
 class Mesh:
@@ -142,8 +138,7 @@ class Mesh:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if error is not None:
-            for each in self._all:
-                print(f"== the last words of {each.name}", *each.lines[-TOLD:], sep="\n", file=sys.stderr, flush=True)
+            tell_last_words(self._all)
         for connection in self.connections:
             await connection.stop()
         await self._end()

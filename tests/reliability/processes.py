@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -30,6 +30,10 @@ def environment() -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("DELTAMESH_")}
     paths = [str(ROOT / part) for part in ("components", "router", ".")]
     return {**inherited, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
+
+
+TOLD: Final = 15
+"""Lines of each process that a person is shown when something went wrong."""
 
 
 class Program:
@@ -154,3 +158,9 @@ def memory(pid: int) -> int:
 def deltamesh(*arguments: object) -> list[object]:
     """Return the command line of a command of ours."""
     return [sys.executable, "-m", "deltamesh", *arguments]
+
+
+def tell_last_words(programs: Iterable[Program]) -> None:
+    """Print what each process has printed last."""
+    for each in programs:
+        print(f"== the last words of {each.name}", *each.lines[-TOLD:], sep="\n", file=sys.stderr, flush=True)
