@@ -21,9 +21,10 @@ LAYERS = [
     {"values", "errors", "uris"},
     {"graph"},
     {"stream"},
-    {"service", "parameters", "transaction"},
+    {"service", "signature", "transaction"},
     {"journal"},
     {"leader", "follower", "client", "..."},  # every module that is not named belongs to a component
+    {"parameters"},
     {"cli", "__main__"},
 ]
 """The rooms of `deltamesh`, lowest first. A module imports from its own layer and from those before it."""

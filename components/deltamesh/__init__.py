@@ -10,7 +10,7 @@ key. A *lazy* collection is computed where somebody looks, for what is too much 
 from deltamesh.errors import ApplicationError, DeltameshError
 from deltamesh.graph import TOP, Collection, Count, Input, Max, Min, Reducer, Sum, lazy
 from deltamesh.service import Service, Shared
-from deltamesh.transaction import Caller, Transaction
+from deltamesh.transaction import Caller, Role, Transaction
 from deltamesh.values import NotOne, Values
 from deltamesh.worker import Call, Worker
 
@@ -29,6 +29,7 @@ __all__ = [
     "Min",
     "NotOne",
     "Reducer",
+    "Role",
     "Service",
     "Shared",
     "Sum",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.base import DelayedCall
@@ -27,6 +27,9 @@ LONG_SILENCE: Final = 75.0
 OnChange = Callable[[list[JSON]], None]
 """Called with the keys that really changed, in order, after each change."""
 
+OnStatus = Callable[[bool], None]
+"""Called with `Live.is_live` when that has changed."""
+
 
 class Live:
     """Made by `Mesh.live`. What it shows was the content of the resource at `position`, always."""
@@ -45,6 +48,8 @@ class Live:
         self._mirror = Mirror()
         self._subscriber = Subscriber()
         self._callbacks: list[OnChange] = []
+        self._status_callbacks: list[OnStatus] = []
+        self._was_live = False  # as far as those have been told
         self._opened: Deferred[None] = Deferred()
         self._listening: list[tuple[Topics, str, Handler]] = []
         self._topic: str | None = None  # that is subscribed to
@@ -84,6 +89,10 @@ class Live:
         """Call `callback(changed)` after each change from now on."""
         self._callbacks.append(callback)
 
+    def on_status(self, callback: OnStatus) -> None:
+        """Call `callback(is_live)` whenever changes begin to arrive, or arrive no longer, as far as is known here."""
+        self._status_callbacks.append(callback)
+
     def close(self) -> None:
         """Unsubscribe. What was shown stays readable."""
         if not self._is_closed:
@@ -93,6 +102,7 @@ class Live:
             self._expect_event(0)
             self._leave(self._listening)
             self._listening = []
+            self._tell_status()
 
     # The connection
 
@@ -104,6 +114,7 @@ class Live:
         self._listening = []
         self._topic = None
         self._subscriber.lost()
+        self._tell_status()
 
     def _gone(self, follower: str | None, topics: Any = None, procedure: Any = None) -> None:
         """The follower leaves. Or it only hands over the instances of `topics`, to whoever answers `procedure`, and goes on until then."""
@@ -131,14 +142,21 @@ class Live:
                 self._do(self._subscriber.ask(whole=True))
                 return
             if not self._opened.called:
+                self._tell_status()  # before whoever waits for it goes on, and wants to be told of what comes next
                 self._opened.callback(None)
             elif changed:
-                self._tell(changed)
+                self._tell(self._callbacks, changed)
+        self._tell_status()
 
-    def _tell(self, changed: list[JSON]) -> None:
-        for callback in list(self._callbacks):
+    def _tell_status(self) -> None:
+        if self.is_live != self._was_live:
+            self._was_live = self.is_live
+            self._tell(self._status_callbacks, self.is_live)
+
+    def _tell(self, callbacks: Sequence[Callable[[Any], None]], news: Any) -> None:
+        for callback in list(callbacks):
             try:
-                callback(changed)
+                callback(news)
             except Exception:  # noqa: BLE001 - the application's, which must not stop the stream
                 self.log.failure("a callback of {resource} failed", resource=self.resource)
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 from deltamesh.errors import RESERVED_FACTS, ApplicationError, ComputationFailed, ConfigurationError, DeltameshError, UnknownName
 from deltamesh.graph import Collection, Input, OnError
 from deltamesh.graph.failure import describe
-from deltamesh.parameters import Parameters
+from deltamesh.signature import Signature
 from deltamesh.transaction import Caller, Inputs, Transaction
 from deltamesh.uris import GUARDED, RESERVED, ServiceURIs, check_name
 from deltamesh.values import JSON, freeze, order_of
@@ -57,8 +57,8 @@ class Service:
         self.uris = ServiceURIs(uri)
         self.on_error: OnError = on_error
         self.inputs: dict[str, Input] = {}
-        self.resources: dict[str, tuple[Callable[..., Any], Parameters]] = {}
-        self.actions: dict[str, tuple[Callable[..., Any], Parameters]] = {}
+        self.resources: dict[str, tuple[Callable[..., Any], Signature]] = {}
+        self.actions: dict[str, tuple[Callable[..., Any], Signature]] = {}
         self._shared: Callable[[], dict[str, Collection]] | None = None
 
     # Declaring
@@ -79,7 +79,7 @@ class Service:
     def resource(self, function: _Function) -> _Function:
         """Declare a resource: `function(shared, …)` returns the collection for one set of parameters."""
         self._declare("a resource", function.__name__, self.resources)
-        self.resources[function.__name__] = (function, Parameters(function, 1))
+        self.resources[function.__name__] = (function, Signature(function, 1))
         return function
 
     def action(self, function: _Function) -> _Function:
@@ -87,7 +87,7 @@ class Service:
         name = self._declare("an action", function.__name__, self.actions)
         if name in RESERVED or name.startswith(GUARDED):
             raise ConfigurationError(f"an action cannot be called {name}: {self.uris.action(name)} means something else")
-        parameters = Parameters(function, 2)
+        parameters = Signature(function, 2)
         if "idempotency_key" in parameters.names:
             raise ConfigurationError(f"{name}: idempotency_key is for every action already, and cannot be a parameter")
         self.actions[name] = (function, parameters)
@@ -138,8 +138,8 @@ class Service:
         checked = expected.check(parameters)
         identity: Identity = (resource, order_of(expected.identity(checked)))
         if expected.takes_caller:
-            identity = (*identity, caller.authid, caller.authrole)
-            checked["caller"] = caller
+            checked["caller"], told_apart = expected.caller(caller)
+            identity = (*identity, told_apart)
 
         def describe_instance(shared: Shared) -> Collection:
             found = _run(function, shared, **checked)
@@ -165,7 +165,7 @@ class Service:
         return result, transaction
 
     @staticmethod
-    def _find(kind: str, name: object, known: dict[str, tuple[Callable[..., Any], Parameters]]) -> tuple[Callable[..., Any], Parameters]:
+    def _find(kind: str, name: object, known: dict[str, tuple[Callable[..., Any], Signature]]) -> tuple[Callable[..., Any], Signature]:
         found = known.get(name) if isinstance(name, str) else None
         if found is None:
             raise UnknownName(kind, name, list(known))

@@ -22,6 +22,12 @@ class Caller:
     authrole: str | None = None
 
 
+class Role(str):
+    """The role of who calls, in the router's words; empty if it does not disclose it."""
+
+    __slots__ = ()
+
+
 class Inputs(Protocol):
     """Where a transaction reads what is committed."""
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from deltamesh.errors import RESERVED_FACTS, ApplicationError, ConfigurationError
-from deltamesh.parameters import Parameters
+from deltamesh.signature import Signature
 from deltamesh.transaction import Caller
 from deltamesh.uris import GUARDED, RESERVED, ServiceURIs, check_name
 from deltamesh.values import freeze
@@ -149,7 +149,7 @@ class Task:
         self.name = function.__name__
         self._function = function
         self._takes_call = next(iter(inspect.signature(function).parameters), None) == "call"
-        self._parameters = Parameters(function, int(self._takes_call), max_size=MAX_ARGUMENTS)
+        self._signature = Signature(function, int(self._takes_call), max_size=MAX_ARGUMENTS)
 
     def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """
@@ -158,7 +158,7 @@ class Task:
         Raises:
             InvalidParameters, TooLarge: the call is wrong.
         """
-        return self._parameters.check_call(args, kwargs)
+        return self._signature.check_call(args, kwargs)
 
     def run(self, call: Call, checked: dict[str, Any]) -> Any:
         """
@@ -167,7 +167,7 @@ class Task:
         Raises:
             NotJSON: it is not.
         """
-        if self._parameters.takes_caller:
+        if self._signature.takes_caller:
             checked = {**checked, "caller": call.caller}
         given = (call,) if self._takes_call else ()
         return freeze(self._function(*given, **checked))

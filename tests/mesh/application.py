@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from deltamesh import TOP, Service, Sum
+from deltamesh import TOP, Role, Service, Sum
 
 SIZE = 24
 """Cells."""
@@ -90,6 +90,10 @@ def made(uri: str, on_error: Any = "skip") -> Service:
     @app.resource
     def mine(shared, caller):
         return shared.texts.prefix(caller.authrole)
+
+    @app.resource
+    def ours(shared, caller: Role):
+        return shared.texts.prefix(caller)
 
     @app.resource
     def crashing(shared, how: str):

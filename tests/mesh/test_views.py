@@ -97,6 +97,20 @@ async def test_a_resource_that_takes_the_caller_is_one_instance_for_each(inside:
     assert first["topic"] == third["topic"] != second["topic"]
 
 
+async def test_a_resource_that_takes_the_role_is_one_instance_for_all_who_have_it(inside: Callable[..., Inside]) -> None:
+    place = inside()
+    await place.lead()
+    follower = await place.follow()
+    one, other = await place.connect(), await place.connect()
+    await Mesh(one, place.service.uris.prefix).write({"texts": [(["component", 1], ["ours"]), (["browser", 1], ["theirs"])]})
+    await until(lambda: follower.position is not None and follower.position.revision == 1)
+
+    first, second = await opened(one, "ours", {}), await opened(other, "ours", {})
+
+    assert first["topic"] == second["topic"]
+    assert first["entries"] == '[[["component",1],["ours"]]]'
+
+
 async def test_a_follower_that_is_full_says_so(inside: Callable[..., Inside]) -> None:
     place = inside()
     await place.lead()
@@ -149,6 +163,23 @@ async def test_a_callback_that_raises_stops_nothing(inside: Callable[..., Inside
     assert told == [["a"]] * 3
     assert [each.count("ZeroDivisionError") > 0 for each in errors] == [True] * 3
     errors.clear()
+
+
+async def test_a_live_collection_tells_when_changes_arrive_no_longer_and_again(inside: Callable[..., Inside]) -> None:
+    place = inside()
+    await place.lead()
+    only = await place.follow(name="only")
+    live = await Mesh(await place.connect(), place.service.uris.prefix).live("words")
+    told: list[bool] = []
+    live.on_status(told.append)
+
+    await only.stop()
+    await until(lambda: told == [False])
+    await place.follow(name="another")
+    await until(lambda: told == [False, True])
+    live.close()
+
+    assert told == [False, True, False]
 
 
 async def test_a_follower_whose_session_alone_is_lost_serves_the_same_clients_again(inside: Callable[..., Inside]) -> None:

@@ -9,7 +9,8 @@ import pytest
 from msgspec import Meta, Struct
 
 from deltamesh.errors import ConfigurationError, InvalidParameters, TooLarge
-from deltamesh.parameters import Parameters
+from deltamesh.signature import Signature
+from deltamesh.transaction import Caller, Role
 
 
 class Place(Struct, frozen=True):
@@ -30,7 +31,7 @@ def top(
 
 
 def test_defaults_are_filled_in() -> None:
-    parameters = Parameters(top, 1)
+    parameters = Signature(top, 1)
 
     expected = {"limit": 25, "reader": None, "order": "up", "tags": [], "place": None, "anything": None}
     assert parameters.check({}) == expected
@@ -44,7 +45,7 @@ def test_defaults_are_filled_in() -> None:
 
 
 def test_a_mutable_default_is_not_shared() -> None:
-    parameters = Parameters(top, 1)
+    parameters = Signature(top, 1)
 
     parameters.check({})["tags"].append("mine")
 
@@ -76,7 +77,7 @@ def test_a_mutable_default_is_not_shared() -> None:
 )
 def test_what_does_not_fit_is_refused_by_name(given: object, reason: str) -> None:
     with pytest.raises(InvalidParameters, match=f"(?s)^top: .*{reason}"):
-        Parameters(top, 1).check(given)
+        Signature(top, 1).check(given)
 
 
 def test_sizes_are_limited() -> None:
@@ -85,13 +86,13 @@ def test_sizes_are_limited() -> None:
         nested = [nested]
 
     with pytest.raises(TooLarge):
-        Parameters(top, 1).check({"reader": "x" * 17_000})
+        Signature(top, 1).check({"reader": "x" * 17_000})
     with pytest.raises(InvalidParameters, match="nested"):
-        Parameters(top, 1).check({"anything": nested})
+        Signature(top, 1).check({"anything": nested})
 
 
 def test_a_call_may_be_positional_or_by_name() -> None:
-    parameters = Parameters(top, 1)
+    parameters = Signature(top, 1)
 
     assert parameters.check_call([3], {"reader": "ann"})["limit"] == 3
     assert parameters.check_call([3, "ann"], {}) == parameters.check_call([], {"reader": "ann", "limit": 3})
@@ -102,7 +103,7 @@ def test_a_call_may_be_positional_or_by_name() -> None:
 
 
 def test_equal_parameters_have_one_identity() -> None:
-    parameters = Parameters(top, 1)
+    parameters = Signature(top, 1)
 
     def identity(**given: Any) -> Any:
         return parameters.identity(parameters.check(given))
@@ -114,12 +115,24 @@ def test_equal_parameters_have_one_identity() -> None:
 def test_the_caller_is_not_the_callers_to_say() -> None:
     def mine(shared: Any, caller: Any, limit: int = 1): ...
 
-    parameters = Parameters(mine, 1)
+    parameters = Signature(mine, 1)
 
     assert parameters.takes_caller
     assert parameters.names == ["limit"]
     with pytest.raises(InvalidParameters, match="caller"):
         parameters.check({"caller": "somebody else"})
+
+
+def test_callers_who_are_known_by_their_role_only_are_equal_if_it_is() -> None:
+    def each(shared: Any, caller: Any): ...
+    def ours(shared: Any, caller: Role): ...
+
+    ada, eve = Caller(1, "ada", "browser"), Caller(2, "eve", "browser")
+
+    assert Signature(each, 1).caller(ada)[0] is ada
+    assert Signature(each, 1).caller(ada)[1] != Signature(each, 1).caller(eve)[1]
+    assert Signature(ours, 1).caller(ada) == Signature(ours, 1).caller(eve) == ("browser", "browser")
+    assert Signature(ours, 1).caller(Caller()) == ("", "")
 
 
 def test_functions_that_cannot_be_called_by_name_are_refused() -> None:
@@ -131,4 +144,4 @@ def test_functions_that_cannot_be_called_by_name_are_refused() -> None:
 
     for function in (variable, keywords, none, unknown):
         with pytest.raises(ConfigurationError, match=function.__name__):
-            Parameters(function, 1)
+            Signature(function, 1)

@@ -9,17 +9,19 @@ from typing import Any, Final, get_type_hints
 import msgspec
 
 from deltamesh.errors import ConfigurationError, InvalidParameters, TooLarge
+from deltamesh.transaction import Caller, Role
 from deltamesh.values import JSON, freeze
 
 MAX_SIZE: Final = 16 * 1024
 """Bytes of JSON text that the parameters of a resource, or the arguments of an action, may have."""
 
 
-class Parameters:
+class Signature:
     """
     The parameters of `function` behind the first `num_given`, which the service itself passes.
 
-    A parameter named `caller` is filled by the service as well. Those without an annotation take any JSON value.
+    A parameter named `caller` is filled by the service as well: with the `Caller`, or with nothing but the caller's `Role` if that is its
+    annotation. Those without an annotation take any JSON value.
     `max_size` is what they may have together, see `MAX_SIZE`.
     """
 
@@ -35,11 +37,13 @@ class Parameters:
             raise ConfigurationError(f"{self.name} must take at least {num_given} parameters")
         fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
         self.takes_caller = False
+        self._takes_role = False
         for parameter in listed[num_given:]:
             if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
                 raise ConfigurationError(f"{self.name}: *{parameter.name} has no place in a call by name; list the parameters")
             if parameter.name == "caller":
                 self.takes_caller = True
+                self._takes_role = hints.get("caller") is Role
                 continue
             hint = hints.get(parameter.name, Any)
             fields.append(
@@ -85,6 +89,13 @@ class Parameters:
                 raise InvalidParameters(self.name, f"{name} is given twice")
             given[name] = value
         return self.check(given)
+
+    def caller(self, caller: Caller) -> tuple[Caller | Role, JSON]:
+        """Return what `caller` is filled with, and what of that tells instances apart: callers that are equal in it share one."""
+        if self._takes_role:
+            role = Role(caller.authrole or "")
+            return role, role
+        return caller, (caller.authid, caller.authrole)
 
     def identity(self, checked: Mapping[str, Any]) -> JSON:
         """Return checked parameters as frozen JSON: equal for equal parameters."""
