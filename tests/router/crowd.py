@@ -26,7 +26,7 @@ from tests.router.crowd_members import SILENCE, Broken, Call, Caller, Keys, Work
 from tests.router.parties import CANCELED, write_settings
 from tests.router.workers.crowd import DRAIN, ENDED, FAIL, FAILED, HOLD, LEAVE, LEFT, READY, RECORD, RELEASE, STARTED, TOO_MANY, WORK
 from tests.running_router import RunningRouter
-from tests.wire_connection import CANCEL
+from tests.wire_connection import CANCEL, WireConnection
 
 PLAIN: Final = "com.example.crowd.plain"
 TWICE: Final = "com.example.crowd.twice"
@@ -264,6 +264,7 @@ class Crowd:
         workers = self._workers.values()
         await self._until(lambda: all(worker.is_ready or worker.is_dead for worker in workers), "all workers have come or gone")
         alive = [worker for worker in workers if worker.is_ready]
+        self._await_callees(len(alive))
         held = 0
         for procedure in PROCEDURES:
             slots = sum(worker.limits[procedure] for worker in alive)
@@ -280,6 +281,14 @@ class Crowd:
         for worker in alive:
             worker.tell(RELEASE)
         await self._until(lambda: not self._callers[0].calls, "all calls are answered")
+
+    def _await_callees(self, number: int) -> None:
+        """Ask until the router knows of each death: a call that it still gives to a worker that has just been killed is lost."""
+        with WireConnection(self._address) as looking:
+            for procedure in PROCEDURES:
+                (registration,) = looking.call("wamp.registration.lookup", procedure)[3]
+                while looking.call("wamp.registration.count_callees", registration)[3] != [number]:
+                    pass
 
     def _end(self) -> None:
         loop = asyncio.get_running_loop()
