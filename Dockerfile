@@ -21,7 +21,7 @@ RUN npm install --no-save --omit=dev --omit=optional --ignore-scripts --no-audit
 
 FROM python:3.11-slim AS package
 # of setup.cfg: what an image has to have beside the packages themselves
-ARG EXTRAS=postgres
+ARG EXTRAS=postgres,parameters
 WORKDIR /build/source
 COPY requirements/constraints.txt requirements/
 RUN python -m venv /opt/deltamesh \

@@ -92,7 +92,7 @@ INSTALL = @echo '== $(1)'; \
 PACKAGE := setup.cfg pyproject.toml requirements/constraints.txt $(DONE)/venv
 
 $(DONE)/package: $(PACKAGE)
-	$(call INSTALL,Crossbar.io and Deltamesh (about a minute),--editable .)
+	$(call INSTALL,Crossbar.io and Deltamesh (about a minute),--editable .[parameters])
 
 # Each of these brings the package as well.
 $(DONE)/test: $(PACKAGE)
