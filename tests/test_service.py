@@ -89,6 +89,18 @@ def test_only_declared_resources_can_be_opened(name: Any) -> None:
         declared().instantiate(name, {}, ANN)
 
 
+def test_a_resource_may_call_its_parameters_as_it_likes() -> None:
+    app = declared()
+
+    @app.resource
+    def named(shared, name: str, function: str, resource: str):
+        return shared.votes.prefix(name, function, resource)
+
+    _, describe = app.instantiate("named", {"name": "a", "function": "b", "resource": "c"}, ANN)
+
+    assert Graph(["votes"]).watch(describe(Shared(["votes"]))).entries() == []
+
+
 def test_an_action_gives_a_result_and_writes_that_are_not_committed() -> None:
     app = declared()
     graph = Graph(app.inputs)

@@ -142,7 +142,7 @@ class Service:
             identity = (*identity, told_apart)
 
         def describe_instance(shared: Shared) -> Collection:
-            found = _run(function, shared, **checked)
+            found = _run(lambda: function(shared, **checked), name=resource)
             if not isinstance(found, Collection):
                 raise ComputationFailed(resource, f"TypeError: a resource returns a collection, not {found!r:.80}")
             return found
