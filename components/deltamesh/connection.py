@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from deltamesh.errors import DeltameshError, InvalidParameters, RemoteError
 from deltamesh.heartbeat import TOLERANCE, Heartbeat
 from deltamesh.identity import NOBODY, Identity
-from deltamesh.session import Session
+from deltamesh.session import Session, as_sent
 from deltamesh.stream import Delta
 from deltamesh.stream.entries import NONE
 from deltamesh.topics import Topics, answered
@@ -184,6 +184,7 @@ class Connection:
 
         async def answering(*args: Any, **kwargs: Any) -> Any:
             details = kwargs.pop(_DETAILS)
+            kwargs = as_sent(kwargs)
             try:
                 try:
                     signature.bind(details, *args, **kwargs)

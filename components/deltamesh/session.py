@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from twisted.logger import Logger
 
 from deltamesh.identity import KeyPair, Ticket
-from deltamesh.wamp import ApplicationSession, Challenge, CloseDetails, ComponentConfig, SessionDetails, WampError
+from deltamesh.wamp import (
+    ApplicationSession,
+    Challenge,
+    CloseDetails,
+    ComponentConfig,
+    Error,
+    Event,
+    Invocation,
+    Result,
+    SessionDetails,
+    WampError,
+)
+
+_ON_THE_WAY: Final = frozenset({"self", "fun", "f"})
+_OF_ANSWERS: Final = _ON_THE_WAY | {"callee", "callee_authid", "callee_authrole", "error", "forward_for"}
+
+_TAKEN: Final = {Event: _ON_THE_WAY, Invocation: _ON_THE_WAY, Result: _OF_ANSWERS, Error: _OF_ANSWERS}
+"""
+By message: parameters of the functions and constructors that Autobahn hands keywords on to. It loses the session when a keyword is called
+like one of them, and strangers choose keywords.
+"""
+
+_MARK: Final = " "
 
 
 class Owner(Protocol):
@@ -43,6 +65,12 @@ class Session(ApplicationSession):
         if self._transport is not None:
             self._transport.transport.abortConnection()
 
+    def onMessage(self, msg: Any) -> None:
+        taken = _TAKEN.get(type(msg))
+        if taken is not None and msg.kwargs and not taken.isdisjoint(msg.kwargs):
+            msg.kwargs = {f"{name}{_MARK}" if name in taken else name: value for name, value in msg.kwargs.items()}
+        super().onMessage(msg)
+
     def onConnect(self) -> None:
         transport = self._transport.transport
         if hasattr(transport, "setTcpNoDelay"):
@@ -65,3 +93,8 @@ class Session(ApplicationSession):
     def onLeave(self, details: CloseDetails) -> None:
         self._owner.ended(self, details)
         self.disconnect()
+
+
+def as_sent(keywords: dict[str, Any]) -> dict[str, Any]:
+    """Return keywords of a call as the caller has named them: those that Autobahn would stumble over come with a mark."""
+    return {name.removesuffix(_MARK) if name.removesuffix(_MARK) in _ON_THE_WAY else name: value for name, value in keywords.items()}

@@ -15,6 +15,7 @@ from autobahn.twisted.wamp import ApplicationSession
 from autobahn.twisted.websocket import WampWebSocketClientFactory, WampWebSocketClientProtocol
 from autobahn.wamp.exception import ApplicationError as WampError
 from autobahn.wamp.exception import SerializationError, TransportLost
+from autobahn.wamp.message import Error, Event, Invocation, Result
 from autobahn.wamp.serializer import CBORSerializer
 from autobahn.wamp.types import (
     CallOptions,
@@ -39,9 +40,13 @@ __all__ = [
     "Challenge",
     "CloseDetails",
     "ComponentConfig",
+    "Error",
+    "Event",
+    "Invocation",
     "PayloadExceededError",
     "PublishOptions",
     "RegisterOptions",
+    "Result",
     "SerializationError",
     "SessionDetails",
     "SubscribeOptions",

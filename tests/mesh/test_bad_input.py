@@ -7,12 +7,17 @@ from math import inf, nan
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
 
 from deltamesh import connection
 from deltamesh.client import Mesh
 from deltamesh.errors import DeltameshError
+from deltamesh.wamp import CallOptions
 from tests.mesh.application import made
-from tests.mesh.mesh import Inside, until
+from tests.mesh.mesh import Inside, reactor, until
+from tests.running_router import RunningRouter
+from tests.wire_connection import CALL, ERROR, INVOCATION, PUBLISH, YIELD, WireConnection, error_of
 
 
 def nested(depth: int) -> Any:
@@ -284,3 +289,69 @@ async def test_a_frame_that_is_too_large_costs_the_session_that_sends_it(inside:
     done = await asked.mesh.write({"texts": [("a", [1])]})
 
     await until(lambda: live.position == done.position)
+
+
+# ---- keywords that are called like parameters of functions through which Autobahn hands them on
+
+AWKWARD = ("self", "fun", "f", "callee", "callee_authid", "callee_authrole", "error", "forward_for", "details", "deltamesh details")
+
+
+async def test_no_keyword_of_a_stranger_costs_a_component_its_session(router: RunningRouter, inside: Callable[..., Inside]) -> None:
+    place = inside()
+    leader, follower, component = await place.lead(), await place.follow(), await place.connect()
+    heard: list[dict[str, Any]] = []
+
+    async def odd(details: Any, /, *args: Any, **keywords: Any) -> dict[str, Any]:
+        return keywords
+
+    def event(*args: Any, **keywords: Any) -> None:
+        heard.append(keywords)
+
+    await component.register("com.example.inside.odd", odd)
+    await component.session.subscribe(event, "com.example.inside.on_odd")
+
+    def visit() -> dict[str, list[Any]]:
+        requests: dict[str, list[Any]] = {"open": ["words", {}], "read": ["words", {}], "write": [[]], "put": ["a", 1], "odd": []}
+        with WireConnection(router.unix_path) as stranger:
+            for name in AWKWARD:
+                stranger.request(PUBLISH, {"acknowledge": True}, "com.example.inside.on_odd", [], {name: 1})
+            return {
+                each: [stranger.request(CALL, {}, f"com.example.inside.{each}", args, {name: 1}) for name in AWKWARD]
+                for each, args in requests.items()
+            }
+
+    answers = await deferToThread(visit)
+    for procedure in ("open", "read", "write", "put"):
+        assert {error_of(each) for each in answers[procedure][:-1]} == {"deltamesh.error.invalid_parameters"}
+    assert [each[3][0] for each in answers["odd"]] == [*[{name: 1} for name in AWKWARD[:-1]], {}]
+    assert len(heard) == len(AWKWARD)
+    assert [leader._connection.num_joined, follower._connection.num_joined, component.num_joined] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("with_details", [False, True])
+async def test_no_keyword_in_an_answer_costs_a_component_its_session(
+    router: RunningRouter, inside: Callable[..., Inside], with_details: bool
+) -> None:
+    component = await inside().connect()
+    registered: Deferred[None] = Deferred()
+
+    def serve() -> None:
+        with WireConnection(router.unix_path) as stranger:
+            stranger.register("com.example.inside.answers")
+            reactor.callFromThread(registered.callback, None)
+            for name in AWKWARD:
+                stranger.send([YIELD, stranger.receive()[1], {}, [1], {name: 1}])
+                stranger.send([ERROR, INVOCATION, stranger.receive()[1], {}, "x.y", ["no"], {name: 1}])
+            stranger.call("wamp.session.count")  # so that it leaves when the last answer has been taken
+
+    served = deferToThread(serve)
+    await registered
+    options: dict[str, Any] = {"options": CallOptions(details=True)} if with_details else {}
+    for _ in AWKWARD:
+        answer = await component.call("com.example.inside.answers", **options)
+        assert answer.results == (1,)
+        with pytest.raises(DeltameshError) as caught:
+            await component.call("com.example.inside.answers", **options)
+        assert (caught.value.uri, caught.value.message) == ("x.y", "x.y: no")
+    await served
+    assert component.num_joined == 1
