@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deltamesh_router.endpoints import transports
+from deltamesh_router.ticketfile import NoTicket, read_ticket, ticket_files
 
 
 class NodeError(Exception):
@@ -31,6 +32,14 @@ def check_secrets(config: dict[str, Any], directory: Path) -> None:
             raise NodeError(f"there is no ticket for {authid!r}: set the environment variable that stands in the place of its ticket")
         if ticket.startswith("$"):
             raise NodeError(f"the ticket of {authid!r} would be the word {ticket!r} itself: an environment variable is written ${{NAME}}")
+    try:
+        for _, name in ticket_files(config):
+            if (directory / name).exists():  # else nobody comes in that way
+                read_ticket(directory / name)
+    except (NoTicket, KeyError, TypeError, AttributeError) as error:
+        raise NodeError(
+            str(error) if isinstance(error, NoTicket) else f"a ticket in a file is not of the form that it has to be: {error!r}"
+        ) from error
 
 
 def _check_tls(tls: dict[str, Any], directory: Path) -> None:

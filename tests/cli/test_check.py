@@ -152,7 +152,8 @@ def test_an_application_and_the_files_of_the_router_are_checked_together(node: N
         f"sound: {node.folder}/some.toml (0 rules for calls, limits of 1 roles, http://127.0.0.1:8081/metrics)"
     )
     assert done.stderr == (
-        f"warning: {node.folder}/some.toml: roles.browsr is of no effect, the node has no such role: it has browser, component\n"
+        f"warning: {node.folder}/some.toml: roles.browsr is of no effect, the node has no such role:"
+        " it has administrator, browser, component\n"
     )
 
 

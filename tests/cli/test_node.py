@@ -53,3 +53,26 @@ def test_insight_of_another_mesh_is_at_a_free_port_after_its_own(tmp_path: Path)
 
     assert found is not None
     assert port + 1 < found <= port + node.NEAR
+
+
+def test_tickets_in_files_are_made_once_and_for_this_user_alone(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text((ROOT / ".crossbar" / "config.json").read_text())
+    found = node.read(tmp_path, free_port())
+    path = tmp_path / "administrator.ticket"
+    assert found.tickets == {"administrator": path}
+    assert not path.exists()
+    found.write()
+    ticket = path.read_text()
+    assert len(ticket.strip()) == 64
+    assert path.stat().st_mode & 0o777 == 0o600
+    found.clean_up(after_router=True)
+    found.write()
+    assert path.read_text() == ticket
+    path.write_text("mine")
+    found.write()
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["tls", "production", "authentication"])
+def test_nodes_without_such_tickets_have_none(name: str) -> None:
+    assert node.read(NODES / name / ".crossbar", None).tickets == {}

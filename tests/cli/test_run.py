@@ -26,8 +26,9 @@ def wait_until_ready(mesh: RunningCommand, node: NodeDirectory) -> None:
 
 
 def leftovers(node: NodeDirectory) -> list[str]:
-    """Return what is in the node directory beside its configuration, keys and journals."""
-    return sorted({path.name for path in (node.folder / ".crossbar").iterdir()} - {"config.json", "journal", "key.priv", "key.pub"})
+    """Return what is in the node directory beside its configuration, keys, ticket and journals."""
+    kept = {"administrator.ticket", "config.json", "journal", "key.priv", "key.pub"}
+    return sorted({path.name for path in (node.folder / ".crossbar").iterdir()} - kept)
 
 
 def kill(mesh: RunningCommand, word: str) -> None:
@@ -39,6 +40,7 @@ def kill(mesh: RunningCommand, word: str) -> None:
 def test_a_mesh_runs_and_ctrl_c_leaves_nothing_behind(node: NodeDirectory) -> None:
     feeder = "import os, time; print('fed by', os.environ['DELTAMESH_ROUTER'], flush=True); time.sleep(1000)"
     with run(node, "--followers", "2", "--with", f'python -c "{feeder}"') as mesh:
+        assert mesh.wait_for("| the ticket of administrator").endswith("the ticket of administrator is in .crossbar/administrator.ticket")
         wait_until_ready(mesh, node)
         assert mesh.wait_for("fed by").endswith(f"fed by unix:{node.folder}/.crossbar/mesh.sock")
         written = deltamesh("write", "poll:app", '{"votes": [["ada", ["tea"]]]}', cwd=node.folder)

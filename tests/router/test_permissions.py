@@ -11,7 +11,7 @@ from tests.wire_connection import CALL, INVOCATION, REGISTER, REGISTERED, RESULT
 
 pytestmark = pytest.mark.mesh
 
-SERVICES = ["com.example.departures", "com.example.hackernews"]
+SERVICES = ["com.example.departures", "com.example.hackernews", "com.example.parameters"]
 DENIED = "wamp.error.not_authorized"
 NOBODY_THERE = "wamp.error.no_such_procedure"
 MIB = 1 << 20

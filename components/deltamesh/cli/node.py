@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import secrets
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -21,6 +23,9 @@ MAX_PORT: Final = 65535
 
 NEAR: Final = 20
 """How many ports are tried."""
+
+TICKET_FILE: Final = "deltamesh_router.ticketfile.create"
+"""What a configuration calls the way in by a ticket that is in a file."""
 
 MAX_SOCKET_PATH: Final = 107
 """Bytes of the path of a Unix socket, in unix(7) of Linux; elsewhere a few less."""
@@ -44,9 +49,21 @@ class Node:
     """The folder that is served there."""
     text: str
     """The configuration."""
+    tickets: dict[str, Path]
+    """By the name of who can come with a ticket that is in a file: that file."""
 
     def write(self) -> None:
-        """Write the configuration, if it is another one than the directory has. Only after `check_free`: else it may be in use."""
+        """
+        Write what the router reads and is not there yet. Only after `check_free`: else it may be in use.
+
+        That are tickets, random words in files that only this user can read, and the configuration, if it is another one than the
+        directory has.
+
+        Raises:
+            CommandFailed: a ticket cannot be written.
+        """
+        for path in self.tickets.values():
+            _make_ticket(path)
         if self.config != CONFIG:
             (self.directory / self.config).write_text(self.text)
 
@@ -153,7 +170,30 @@ def _node(directory: Path, name: str, config: dict[str, Any], port: int | None) 
     url = _url(directory, min(raws, key=lambda endpoint: endpoint["type"] != "unix"))
     insight_port = None if port is None else _free_after(port)
     text = json.dumps(config, indent=4) + "\n"
-    return Node(directory, name, url, routers[0]["realms"][0]["name"], insight_port, web, pages, text)
+    tickets = {authid: directory / file for authid, file in _ticket_files(config)}
+    return Node(directory, name, url, routers[0]["realms"][0]["name"], insight_port, web, pages, text, tickets)
+
+
+def _ticket_files(config: Any) -> Iterator[tuple[str, str]]:
+    """Iterate over who can come with a ticket in a file, and the files, wherever in `config` that is said."""
+    if isinstance(config, dict):
+        ticket = config.get("ticket")
+        if isinstance(ticket, dict) and ticket.get("create") == TICKET_FILE:
+            yield from [(authid, principal["file"]) for authid, principal in ticket["config"].items()]
+        config = list(config.values())
+    if isinstance(config, list):
+        for each in config:
+            yield from _ticket_files(each)
+
+
+def _make_ticket(path: Path) -> None:
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(f"{secrets.token_hex(32)}\n")
+    except FileExistsError:
+        return  # it stays, whatever is in it
+    except OSError as error:
+        raise CommandFailed(f"the ticket {path} cannot be made: {error.strerror}") from error
 
 
 def _free_after(port: int) -> int:

@@ -102,6 +102,8 @@ def run(
         member.start()
         try:
             await mesh.start(supervisor)
+            for authid, path in here.tickets.items():
+                output.say(OURSELVES, f"the ticket of {authid} is in {path}")
             output.say(OURSELVES, f"ready: {here.web or here.url}")
             supervisor.start(mesh.extras)
             await asyncio.Event().wait()
