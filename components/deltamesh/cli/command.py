@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "leader": "component",
     "follower": "component",
     "worker": "worker",
+    "parameters": "parameters",
     "read": "data",
     "watch": "watch",
     "write": "data",

@@ -1,0 +1,12 @@
+"""
+Live parameters from git: values that live in a repository, and that services and pages subscribe to by name.
+
+`service` is the reactive service that has them, `Parameters` the client. The reader and the administration are started by the command line.
+"""
+
+from deltamesh.parameters.client import Parameters
+from deltamesh.parameters.parameter import Parameter
+from deltamesh.parameters.service import service
+from deltamesh.parameters.state import Source, State
+
+__all__ = ["Parameter", "Parameters", "Source", "State", "service"]
