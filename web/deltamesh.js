@@ -20,6 +20,8 @@ export { compareKeys, keyText, same } from "./deltamesh/entries.js";
 export { MeshError } from "./deltamesh/errors.js";
 export { Live } from "./deltamesh/live.js";
 export { Mesh } from "./deltamesh/mesh.js";
+export { Parameter } from "./deltamesh/parameter.js";
+export { Parameters, isName } from "./deltamesh/parameters.js";
 export { autobahn, given, wampy } from "./deltamesh/session.js";
 export { MeshWorker } from "./deltamesh/worker.js";
 

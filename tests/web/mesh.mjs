@@ -20,8 +20,8 @@ export class Router {
     return session;
   }
 
-  publish(topic, args) {
-    for (const session of this.sessions) session.handlers.get(topic)?.(args);
+  publish(topic, args, kwargs = {}) {
+    for (const session of this.sessions) session.handlers.get(topic)?.(args, kwargs);
   }
 
   stop() {
@@ -39,6 +39,8 @@ class MemorySession {
   handlers = new Map();
   /** Every call that was made: [uri, args, kwargs]. */
   calls = [];
+  /** Every publication: [topic, kwargs]. */
+  published = [];
 
   constructor(router) {
     this.router = router;
@@ -66,6 +68,11 @@ class MemorySession {
 
   async unsubscribe(topic) {
     this.handlers.delete(topic);
+  }
+
+  async publish(topic, args, kwargs) {
+    this.published.push([topic, kwargs]);
+    this.router.publish(topic, args, kwargs);
   }
 
   close() {

@@ -305,7 +305,7 @@ export class Live {
 }
 
 /** Call a handler of the application. Its error is reported like that of any event handler; the collection goes on. @param {() => void} call */
-function safely(call) {
+export function safely(call) {
   try {
     call();
   } catch (error) {

@@ -6,7 +6,7 @@
  *   gives the first positional result, or the keyword results if there is none; rejects with a `MeshError`.
  *   With `onpart` progressive results are asked for, if this client can receive them. When `signal` aborts, the callee is asked to end;
  *   its answer is still waited for.
- * @property {(uri: string, handler: (args: any[]) => void) => Promise<any>} subscribe gives what `unsubscribe` takes
+ * @property {(uri: string, handler: (args: any[], kwargs: {[name: string]: any}) => void) => Promise<any>} subscribe gives what `unsubscribe` takes
  * @property {(subscription: any) => Promise<void>} unsubscribe
  * @property {(uri: string, handler: Handler, options?: RegisterOptions) => Promise<any>} register gives what `unregister` takes
  * @property {(registration: any) => Promise<void>} unregister no new calls come in; those under way are answered
@@ -93,7 +93,7 @@ export function wampySession(peer, ended = never()) {
     },
     async subscribe(uri, handler) {
       try {
-        const told = (/** @type {any} */ event) => handler(event.argsList ?? []);
+        const told = (/** @type {any} */ event) => handler(event.argsList ?? [], event.argsDict ?? {});
         const { subscriptionKey } = await peer.subscribe(uri, told);
         return { subscriptionKey, told };
       } catch (error) {
@@ -198,7 +198,7 @@ export function autobahnSession(peer, ended = never(), close = () => peer.leave(
     },
     async subscribe(uri, handler) {
       try {
-        return await peer.subscribe(uri, (/** @type {any[]} */ args) => handler(args ?? []));
+        return await peer.subscribe(uri, (/** @type {any[]} */ args, /** @type {any} */ kwargs) => handler(args ?? [], kwargs ?? {}));
       } catch (error) {
         throw autobahnError(error);
       }

@@ -5,7 +5,7 @@
  * are under way), so it is not left to them.
  *
  * @typedef {import("./session.js").Session} Session
- * @typedef {(args: any[]) => void} Handler
+ * @typedef {(args: any[], kwargs: {[name: string]: any}) => void} Handler
  */
 
 /** What a session is subscribed to. */
@@ -38,9 +38,9 @@ export class Topics {
     const anew = topic === undefined;
     if (topic === undefined) {
       const handlers = new Set([handler]);
-      const subscription = this.#session.subscribe(uri, (args) => {
+      const subscription = this.#session.subscribe(uri, (args, kwargs) => {
         this.#heard();
-        handlers.forEach((each) => each(args));
+        handlers.forEach((each) => each(args, kwargs));
       });
       topic = { handlers, subscription };
       this.#topics.set(uri, topic);

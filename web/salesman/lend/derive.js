@@ -14,6 +14,8 @@
  * @property {number} now [ms]
  */
 
+export { hostOf } from "../../page/host.js";
+
 /** Slots that a page offers at most: each holds the distances of its problems. */
 export const MOST = 16;
 
@@ -95,14 +97,4 @@ export function barsOf(rates) {
   const last = rates.slice(-60);
   const most = Math.max(...last, 1);
   return last.map((rate, index) => [60 - last.length + index, Math.max(0.25, (rate / most) * 12)]);
-}
-
-const BROWSERS = /** @type {const} */ ([[/Edg(e|A|iOS)?\//, "Edge"], [/OPR\//, "Opera"], [/SamsungBrowser\//, "Samsung Internet"], [/Firefox\/|FxiOS\//, "Firefox"], [/Chrome\/|CriOS\//, "Chrome"], [/Safari\//, "Safari"]]);
-const PLATFORMS = /** @type {const} */ ([[/iPhone|iPod/, "iPhone"], [/iPad/, "iPad"], [/Android/, "Android"], [/CrOS/, "ChromeOS"], [/Windows/, "Windows"], [/Mac OS X|Macintosh/, "macOS"], [/Linux/, "Linux"]]);
-
-/** What people call this machine and its browser; no more than they would say. @param {string} agent `navigator.userAgent` */
-export function hostOf(agent) {
-  const platform = PLATFORMS.find(([mark]) => mark.test(agent))?.[1] ?? "some device";
-  const browser = BROWSERS.find(([mark]) => mark.test(agent))?.[1] ?? "a browser";
-  return `${platform}, ${browser}`;
 }
