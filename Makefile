@@ -3,22 +3,26 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SUFFIXES:
-.PHONY: help run test test-python test-web check bench show-spine show-router show-reliability show-compute clean chromium postgresql
+.PHONY: help run test test-python test-web check bench show-spine show-router show-reliability show-compute bench-parameters show-parameters clean chromium postgresql
 
 # What the verbs do; set these on the command line to do something else, as in `make run FOLLOWERS=4`.
-APPS        ?= examples.departures:app examples.hackernews:app examples.salesman:app
+APPS        ?= examples.departures:app examples.hackernews:app examples.salesman:app examples.parameters:app
 FOLLOWERS   ?= 2
 FEEDERS     ?= --with 'python -m examples.departures.feeder --speed 60' --with 'python -m examples.hackernews.seed --traffic 0.5'
 FARM        ?= --with 'python -m examples.salesman.orchestrator' --with 'deltamesh worker examples.salesman --cores 1'
-RUN         ?= $(BIN)/deltamesh run $(APPS) --followers $(FOLLOWERS) $(FEEDERS) $(FARM)
+READER      ?= --with 'deltamesh parameters reader com.example.parameters $(REPOSITORY) --environment production --region eu'
+RUN         ?= $(BIN)/deltamesh run $(APPS) --followers $(FOLLOWERS) $(FEEDERS) $(FARM) $(READER)
 PYTEST_ARGS ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 BENCH       ?= $(BIN)/python -m bench
 SPINE       ?= $(BIN)/python -m bench.spine
 ROUTER      ?= $(BIN)/python -m bench.show_router
 RELIABILITY ?= $(BIN)/python -m bench.show_reliability
 COMPUTE     ?= $(BIN)/python -m bench.show_compute
+ARCHITECTURES ?= $(BIN)/python -m bench.parameters --docs docs
+PARAMETERS  ?= $(BIN)/python -m bench.show_parameters
 
 VENV := .venv
+REPOSITORY := .crossbar/parameters.git
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check -qq
 LOCK := --constraint requirements/constraints.txt
@@ -34,10 +38,16 @@ help:
 	@echo 'make show-router show what the router promises, beside plain Crossbar.io and NATS'
 	@echo 'make show-reliability show that nothing is lost, whatever dies'
 	@echo 'make show-compute show that the farm computes, beside OR-Tools and LKH'
+	@echo 'make show-parameters show that parameters from git are live, whatever dies'
+	@echo 'make bench-parameters measure four architectures of configuration side by side, into docs/parameters.md'
 	@echo 'make clean       remove what these have installed'
 
-run: $(DONE)/package $(DONE)/examples $(WEB)
+run: $(DONE)/package $(DONE)/examples $(WEB) $(REPOSITORY)
 	@exec $(RUN)
+
+# What the example follows; it is made once, and belongs to whoever runs it from then on.
+$(REPOSITORY): | $(DONE)/package
+	@$(BIN)/python -m examples.parameters.seed $@
 
 test: test-python test-web
 
@@ -67,8 +77,14 @@ show-reliability: $(DONE)/test $(DONE)/examples postgresql
 show-compute: $(DONE)/test $(DONE)/examples $(WEB) chromium
 	$(COMPUTE)
 
+show-parameters: $(DONE)/test $(DONE)/examples $(WEB) chromium
+	$(PARAMETERS)
+
+bench-parameters: $(DONE)/test
+	$(ARCHITECTURES)
+
 clean:
-	rm -rf $(VENV) web/node_modules bench/anchors/*/node_modules bench/anchors/nats/bin bench/anchors/salesman/venv
+	rm -rf $(VENV) web/node_modules bench/anchors/*/node_modules bench/anchors/nats/bin bench/anchors/salesman/venv bench/anchors/parameters/venv
 
 # An installation is done again when what it was made from has changed.
 
