@@ -37,7 +37,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What a component knows of itself."""
 
     state: _Text
-    """One or two words, as "leads", "standby", "other journal", "serves", "catching up", "leaving"."""
+    """One or two words, as "leads", "standby", "other journal", "serves", "reads", "catching up", "leaving"."""
     position: tuple[_Text, _Count] | None = None
     """(epoch, revision); None before there is any content."""
     term: _Count | None = None
@@ -54,7 +54,7 @@ class Status(Facts, frozen=True, kw_only=True):
     """A component and its process."""
 
     kind: _Text
-    """"leader", which a standby is as well, or "follower"."""
+    """"leader", which a standby is as well, "follower", "worker" or "reader"."""
     name: _Text
     host: _Text
     pid: _Count

@@ -78,7 +78,7 @@ def changed(number: int) -> dict[str, list[tuple[Any, list[Any]]]]:
                 ],
             ),
         ],
-        "reading": [(None, [{"head": "c9", "good": f"c{number}", "number": number}])],
+        "reading": [(None, [{"repository": "/srv/git/shop.git", "head": "c9", "good": f"c{number}", "number": number}])],
         "holders": [(1, [{"session": 1, "client": "a", "kind": "node", "host": "", "since": 1, "size": 2}])],
         "holdings": [(1, [f"\npayment.keys.one\npayment.limit\n{TOKEN}\n"])],
         "at": [(1, [{"commit": f"c{number}", "number": number}])],

@@ -81,7 +81,7 @@ def place() -> Place:
             ("shop.open", 1): {"value": 1}, ("shop.open", 2): {"gone": True}, ("shop.open", 3): {"value": None},
             ("payment.keys.one", 2): {"value": HUSH},
         },
-        reading={None: {"head": "c4", "good": "c3", "number": 3}},
+        reading={None: {"repository": "https://git.example/shop.git", "head": "c4", "good": "c3", "number": 3}},
         problems={
             0: problem(4),
             1: problem(4, name="payment.keys.one", reason="payment.keys.one"),
@@ -171,9 +171,10 @@ def test_commits_the_newest_first(place: Place) -> None:
 
 def test_the_state_and_what_is_wrong(place: Place) -> None:
     state = place.read("state", "component")
-    assert state["reading"] == {"head": "c4", "good": "c3", "number": 3}
+    assert state["reading"] == {"repository": "https://git.example/shop.git", "head": "c4", "good": "c3", "number": 3}
     assert [each["name"] for each in state["problems"]] == [None, "payment.keys.one", None]
     place.write(problems={0: None, 1: None, 2: None})
+    assert place.read("state")["reading"]["repository"] == "shop.git"
     assert place.read("state")["problems"] == ()
     place.write(reading={None: None})
     assert place.read("state") == {}

@@ -234,7 +234,7 @@ def _table(components: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> T
 def _cells(each: Mapping[str, Any]) -> dict[str, str | Text]:
     """Return what is shown of a component, by column."""
     follows = each["kind"] == "follower"
-    is_right = each["state"] in ("leads", "standby", "serves")
+    is_right = each["state"] in ("leads", "standby", "serves", "reads")
     process = f"{each['host'] or ''} {each['pid'] or ''}".strip()
     return {
         "name": each["name"],

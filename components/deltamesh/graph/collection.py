@@ -113,6 +113,11 @@ def _bound(key: Any) -> Any:
     return index_key(key)
 
 
+def _range_order(start: Any, end: Any) -> tuple[Any, Any]:
+    order = bound_order(start)
+    return order, order if end is start else bound_order(end)  # many ranges are of one key: hundreds of names cost half
+
+
 def function_name(function: Any) -> str:
     """Return the name that labels show for a function of the application."""
     return getattr(function, "__name__", None) or type(function).__name__
@@ -224,7 +229,7 @@ class Slices(Collection):
             else:
                 joined.append((start, end))
         self.ranges = tuple(joined)
-        super().__init__((source,), tuple([(bound_order(start), bound_order(end)) for start, end in joined]))
+        super().__init__((source,), tuple([_range_order(*each) for each in joined]))
 
     def label(self) -> str:
         return f"{self.source.label()}.slices({', '.join([f'{start!r}..{end!r}' for start, end in self.ranges])})"

@@ -31,7 +31,7 @@ from typing import Annotated, Any, Final, TypeAlias
 from msgspec import Meta
 
 from deltamesh.graph import Collection
-from deltamesh.parameters.access import Access, Rule
+from deltamesh.parameters.access import TRUSTED, Access, Rule
 from deltamesh.parameters.names import MAX_NAME, is_within
 from deltamesh.service import Service
 from deltamesh.transaction import Role
@@ -147,7 +147,8 @@ def service(uri: str, restricted: Iterable[Rule] = ()) -> Service:
     @app.resource
     def state(shared: Any, caller: Role) -> Collection:
         """
-        What is read, and what is wrong with it. No entries before anything has been read.
+        What is read, and what is wrong with it. No entries before anything has been read. Where the repository is only those are told
+        who may have everything; others get its name.
 
             "reading"  → {"repository", "branch", "environment", "region", "head": newest commit, "good": the one whose parameters hold,
                           "number": of the good one, "layers", "files", "parameters": number of names}
@@ -155,7 +156,7 @@ def service(uri: str, restricted: Iterable[Rule] = ()) -> Service:
 
         Of a problem with a restricted name only the commit is told.
         """
-        read: Collection = shared.reading.map(_as_state, shared.problems.map(as_problem, caller))
+        read: Collection = shared.reading.map(_as_state, caller in TRUSTED, shared.problems.map(as_problem, caller))
         return read
 
     def below(name: str, values: Any, prefix: str, role: str, commits: Any) -> Pairs:
@@ -242,8 +243,9 @@ def _newest_first(number: int, values: Any) -> Pairs:
     yield (-number,), values.one()
 
 
-def _as_state(_: None, values: Any, problems: Any) -> Pairs:
-    yield "reading", values.one()
+def _as_state(_: None, values: Any, is_trusted: bool, problems: Any) -> Pairs:
+    reading = values.one()
+    yield "reading", reading if is_trusted else {**reading, "repository": reading["repository"].rstrip("/").rpartition("/")[2]}
     yield "problems", list(problems.all(None))
 
 

@@ -29,6 +29,7 @@ from deltamesh.parameters.remote import OutOfReach
 from deltamesh.parameters.repository import DEFAULT_DIRECTORY, Repository
 from deltamesh.parameters.webhook import Hook, WebhookPort
 from deltamesh.service import Service
+from deltamesh.status import Facts, Reporter
 
 MAX_HISTORY: Final = 100_000
 """Commits that can be asked to be kept."""
@@ -130,6 +131,7 @@ def _serve(
 ) -> None:
     """Run until a signal comes. Prints `<name>: ready` on stdout when it works for the first time."""
     service = component.uris.prefix
+    Reporter(connection, component.uris, "reader", "reader", lambda: _facts(component))
     # both begin when the reader works: what a connection sets up comes one after the other
     administration = Administration(connection, service, component, component.repository)
     census = Census(connection, service)
@@ -185,6 +187,13 @@ def _serve(
 
     log.begin(name)
     loop.run(work)
+
+
+def _facts(component: Reader) -> Facts:
+    """Return what a reader says of itself."""
+    state = "reads" if component.is_current else "behind" if component.is_active else "standby"
+    here = component.position
+    return Facts(state=state, position=None if here is None else (here.epoch, here.revision))
 
 
 async def _leave(administration: Administration, census: Census, component: Reader) -> None:
