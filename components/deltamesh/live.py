@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from deltamesh.client import Mesh
 
 GREETING: Final = 5.0
-"""How long a new subscription waits for the position, which a follower publishes to each new subscriber [s]."""
+"""
+How long a new subscription waits for the position, which a follower publishes to each new subscriber [s]. It doubles with each time
+in a row that this was not enough: followers that are that busy would be kept busy by being asked again.
+"""
 
 LONG_SILENCE: Final = 75.0
 """How long a subscription waits for any event [s]: followers publish all positions every 30 s."""
@@ -56,6 +59,7 @@ class Live:
         self._latest = 0  # number of the last ask
         self._next: str | None = None  # procedure of the next ask, if a follower has named one
         self._tries = 0
+        self._num_silent = 0  # times in a row that nothing came on a new subscription
         self._is_closed = False
         self._watchdog: DelayedCall | None = None
         mesh.connection.on_lost(self._lost)
@@ -219,6 +223,7 @@ class Live:
         follower = self.follower
 
         def event(*arguments: Any) -> None:
+            self._num_silent = 0
             self._expect_event(LONG_SILENCE)
             try:
                 self._do(self._subscriber.receive(topic, Delta.from_wire(*arguments)))
@@ -228,7 +233,7 @@ class Live:
 
         former, self._topic = self._listening, topic
         self._listening = [(topics, gone, lambda *arguments: self._gone(follower, *arguments[:2])), (topics, topic, event)]
-        self._expect_event(LONG_SILENCE if topics.has(topic) else GREETING)
+        self._expect_event(LONG_SILENCE if topics.has(topic) else min(GREETING * 2.0 ** min(self._num_silent, 8), LONG_SILENCE))
         for _, uri, handler in self._listening:
             ensureDeferred(topics.add(uri, handler)).addErrback(self._not_subscribed)
         self._leave(former)
@@ -252,6 +257,7 @@ class Live:
 
     def _silent(self) -> None:
         if self.is_live:
+            self._num_silent += 1
             self._leave(self._listening)
             self._listening = []
             self._topic = None

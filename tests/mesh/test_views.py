@@ -11,6 +11,7 @@ from deltamesh import live as live_module
 from deltamesh.client import Mesh
 from deltamesh.connection import Connection
 from deltamesh.errors import DeltameshError
+from deltamesh.live import Live
 from deltamesh.wamp import TransportLost
 from tests.mesh.mesh import Inside, until
 
@@ -197,6 +198,33 @@ async def test_a_follower_whose_session_alone_is_lost_serves_the_same_clients_ag
 
     await until(lambda: live.position == done.position)
     assert live.values_of("a") == (1,)
+
+
+async def test_a_follower_that_is_too_busy_to_greet_is_asked_less_and_less_often(
+    inside: Callable[..., Inside], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_module, "GREETING", 0.02)
+    place = inside()
+    await place.lead()
+    busy = await place.follow()
+    monkeypatch.setattr(busy._audience, "_greet", lambda *_: None)
+    waits: list[float] = []
+    expecting = Live._expect_event
+
+    def expect(live: Live, within: float) -> None:
+        waits.append(within)
+        expecting(live, within)
+
+    monkeypatch.setattr(Live, "_expect_event", expect)
+    mesh = Mesh(await place.connect(), place.service.uris.prefix)
+    live = await mesh.live("words")
+    await until(lambda: len(waits) >= 3)
+    assert waits[:3] == [0.02, 0.04, 0.08]
+
+    await mesh.write({"texts": [("a", [1])]})
+    await until(lambda: live.values_of("a") == (1,))
+    live._silent()
+    await until(lambda: waits[-1] == 0.04)
 
 
 async def test_a_follower_that_dies_right_after_its_answer_is_missed(

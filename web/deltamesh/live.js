@@ -24,7 +24,7 @@ import { Subscriber } from "./subscriber.js";
 
 /** After a follower has left, its clients spread their questions to the others over this time. [ms] */
 const SPREAD = 250;
-/** A follower greets each new subscription, and repeats its position, within these times; if not, it is gone. [ms] */
+/** A follower greets each new subscription, and repeats its position, within these times; if not, it is gone. The first doubles with each time in a row. [ms] */
 const SILENCE = { first: 5_000, later: 75_000 };
 /** Asks in a row, without a delta between them, that are not slowed down. */
 const FREE_ASKS = 2;
@@ -60,6 +60,8 @@ export class Live {
   #silence;
   /** Whether anything has come from the present place. */
   #greeted = false;
+  /** Places in a row that nothing has come from. */
+  #ungreeted = 0;
   /** @type {(live: Live) => void} */
   #fulfil = () => undefined;
   /** @type {(error: Error) => void} */
@@ -223,7 +225,7 @@ export class Live {
     this.#greeted = false;
     this.#expect(SILENCE.later);
     const [anew] = await Promise.race([Promise.all([...handlers].map(([uri, handler]) => joined.topics.add(uri, handler))), joined.over]);
-    if (anew && !this.#greeted) this.#expect(SILENCE.first);
+    if (anew && !this.#greeted) this.#expect(Math.min(SILENCE.first * 2 ** this.#ungreeted, SILENCE.later));
     for (const [uri, handler] of before) {
       if (!handlers.has(uri)) forget(joined, uri, handler);
     }
@@ -249,13 +251,17 @@ export class Live {
   #expect(milliseconds) {
     clearTimeout(this.#silence);
     if (this.#closing.signal.aborted) return;
-    this.#silence = setTimeout(() => this.#leave(silent(this.follower ?? "the follower", milliseconds)), milliseconds);
+    this.#silence = setTimeout(() => {
+      this.#ungreeted = Math.min(this.#ungreeted + 1, 8);
+      this.#leave(silent(this.follower ?? "the follower", milliseconds));
+    }, milliseconds);
   }
 
   /** @param {string} topic @param {any[]} args */
   #receive(topic, args) {
     if (this.#closing.signal.aborted || this.#subscriber.state === "disconnected") return;
     this.#greeted = true;
+    this.#ungreeted = 0;
     this.#expect(SILENCE.later);
     let event;
     try {

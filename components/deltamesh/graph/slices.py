@@ -72,4 +72,12 @@ class SlicesNode(Node):
                 yield first, last
 
     def _covers(self, key: Any) -> bool:
-        return any([not is_before(key, low) and not is_before(high, key) for low, high in self.ranges])
+        """Whether a range has the key: they are in order and do not meet, so only the last one that begins before it. Cost: logarithmic."""
+        first, end = 0, len(self.ranges)
+        while first < end:
+            middle = (first + end) // 2
+            if is_before(key, self.ranges[middle][0]):
+                end = middle
+            else:
+                first = middle + 1
+        return first > 0 and not is_before(self.ranges[first - 1][1], key)

@@ -147,12 +147,13 @@ def service(uri: str, restricted: Iterable[Rule] = ()) -> Service:
     @app.resource
     def state(shared: Any, caller: Role) -> Collection:
         """
-        What is read, and what is wrong with it. No entries before anything has been read. Where the repository is only those are told
-        who may have everything; others get its name.
+        What is read, and what is wrong with it. No entries before anything has been read.
 
             "reading"  → {"repository", "branch", "environment", "region", "head": newest commit, "good": the one whose parameters hold,
                           "number": of the good one, "layers", "files", "parameters": number of names}
             "problems" → [{"commit", "author", "time", "file", "line", "name", "reason"}, …], empty if the head is good
+
+        Where the repository is only those are told who may have everything; others get its name.
 
         Of a problem with a restricted name only the commit is told.
         """
