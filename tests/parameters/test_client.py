@@ -89,6 +89,25 @@ async def test_a_burst_of_changes_is_seen_in_order_and_its_end_is_seen(inside: M
         assert values[-1] == 50
 
 
+async def test_a_callback_sees_all_that_has_changed_with_its_parameter(inside: MakeInside) -> None:
+    world = World(inside, "com.example.together")
+    source = await world.start(a=0, b=0)
+    parameters = await world.client()
+    both = [parameters.get("a", -1), parameters.get("b", -1)]
+    await parameters.when_ready()
+    pairs = []
+    for each in both:
+        each.on_change(lambda _: pairs.append(tuple([parameter.value for parameter in both])))
+    for value in range(1, 4):
+        await source.commit(a=value, b=value)
+        await is_so(both[1], value, "live")
+    told = list(pairs)
+    await parameters.stop()
+    source.stop()
+
+    assert told == [(1, 1)] * 2 + [(2, 2)] * 2 + [(3, 3)] * 2
+
+
 async def _write_all(source: Any, number: int) -> None:
     for value in range(1, number + 1):
         await source.commit(a=value, b=value)

@@ -380,6 +380,15 @@ def test_a_service_that_is_not_written_yet_takes_nothing_away(what: str) -> None
     assert holding.to_cache() == {}
 
 
+def test_a_reader_that_is_behind_now_has_still_written_what_was_before() -> None:
+    holding, handles, page = opened("a", "b", a=1)
+    holding.heard(False, None, 1.0)
+
+    changes = holding.shown(page, Position("E", 2), {"a": None, "b": entry(2, 2)})
+
+    assert {change.handle: change.state.value for change in changes} == {handles["a"]: -1, handles["b"]: 2}
+
+
 def test_equal_json_of_another_type_is_a_change() -> None:
     holding = Holding()
     holding.want("a", None, ANY)

@@ -7,6 +7,7 @@ import { Parameters, given } from "../../web/deltamesh.js";
 import { readCache } from "../../web/deltamesh/cache.js";
 import { MeshError } from "../../web/deltamesh/errors.js";
 import { fileStorage } from "../../web/deltamesh/filestorage.js";
+import { Holding, View } from "../../web/deltamesh/holding.js";
 import { Link } from "../../web/deltamesh/link.js";
 import { MOST, spread } from "../../web/deltamesh/pages.js";
 import { Router } from "./mesh.mjs";
@@ -51,6 +52,7 @@ test("a parameter has its default at once, the current value next, and every cha
   parameter.onchange = (each) => seen.push(whole(each));
   assert.deepEqual(whole(parameter), [7, "default", null, null]);
   await parameters.ready();
+  service.read();
   service.set("a.b", 4, 2);
   service.set("a.b", undefined, 3);
   assert.deepEqual(seen, [[7, "default", null, null], [3, "live", "c1", null], [4, "live", "c2", null], [7, "default", null, null]]);
@@ -197,6 +199,7 @@ test("what the service does not have any more, or may not tell, is not kept", as
   await parameters.ready();
   clock.pass(1_000);
   assert.deepEqual(Object.keys(JSON.parse(storage.getItem(KEY)).parameters), ["a", "b", "c"]);
+  service.read();
   service.set("b", undefined, 2);
   service.restricted.add("c");
   service.set("c", 2, 3);
@@ -204,6 +207,27 @@ test("what the service does not have any more, or may not tell, is not kept", as
   assert.deepEqual(whole(c), [0, "default", null, "c: it is restricted, and this role may not have it"]);
   parameters.close();
   assert.deepEqual(Object.keys(JSON.parse(storage.getItem(KEY)).parameters), ["a"]);
+});
+
+test("a service that is not written yet takes nothing away, and a reader that is behind takes nothing back", () => {
+  const holding = new Holding([["kept", { value: 1, commit: "c0", number: 0 }]]);
+  const views = ["kept", "told", "new"].map((name) => new View(name, 0));
+  for (const view of views) holding.want(view);
+  const reading = (is_current) => holding.heard({ is_current, head: null, good: null, number: null, problem: null }, 0);
+  const shown = () => views.map(({ value, source }) => [value, source]);
+
+  holding.listening(0);
+  holding.content(1, [["kept", undefined], ["told", { value: 2, commit: "c1", number: 1 }], ["new", undefined]], ["E", 0], 0);
+  assert.deepEqual(shown(), [[1, "cache"], [2, "live"], [0, "default"]]);
+  reading(true);
+  assert.deepEqual(shown(), [[0, "default"], [2, "live"], [0, "default"]]);
+  reading(false);
+  holding.content(1, [["told", undefined], ["new", { value: 3, commit: "c2", number: 2 }]], ["E", 1], 0);
+  assert.deepEqual(shown(), [[0, "default"], [0, "default"], [3, "stale"]]);
+  holding.content(1, [["new", undefined]], ["F", 0], 0); // its journal is lost
+  assert.deepEqual(shown(), [[0, "default"], [0, "default"], [3, "stale"]]);
+  reading(true);
+  assert.deepEqual(shown(), [[0, "default"], [0, "default"], [0, "default"]]);
 });
 
 test("a value that a type refuses is not kept: the last good one is", async (t) => {

@@ -51,6 +51,7 @@ export class View {
  * @property {string | null} refused why the service does not tell of it
  * @property {number | null} page that tells of it
  * @property {Position | null} floor what an earlier page had told up to here is newer than what comes before
+ * @property {boolean} isDoubted the service has it no more, but has perhaps lost it, and is being written again
  *
  * @typedef {{isLive: boolean, lostAt: number, position: Position, names: Set<string>, isCertain: boolean}} Page
  */
@@ -66,6 +67,10 @@ export class Holding {
   /** When the reader counts as silent; null: it cannot be heard now, or counts so already. @type {number | null} */
   #silentAt = null;
   #isSilent = false;
+  /** The reader has said in this session, of this epoch, that all is written: what is not there is gone. */
+  #isWritten = false;
+  /** Of the content that was shown last. @type {string | null} */
+  #epoch = null;
   /** @type {Reading | null} */
   reading = null;
   /** Counts changes of what `cache` gives. */
@@ -109,7 +114,7 @@ export class Holding {
   /** Show a name in a view from now on. @param {View} view @returns {boolean} whether the name is new */
   want(view) {
     const known = this.#held.get(view.name);
-    const held = known ?? { views: new Set(), told: null, refused: null, page: null, floor: null };
+    const held = known ?? { views: new Set(), told: null, refused: null, page: null, floor: null, isDoubted: false };
     this.#held.set(view.name, held);
     held.views.add(view);
     take(this.#cache.get(view.name) ?? null, view);
@@ -142,6 +147,7 @@ export class Holding {
     const page = this.#pages.get(id) ?? { isLive: true, lostAt: 0, position, names: new Set(), isCertain: true };
     this.#pages.set(id, page);
     page.position = position;
+    if (this.#epoch !== position[0]) [this.#isWritten, this.#epoch] = [this.#isWritten && this.#epoch === null, position[0]];
     const changed = this.live(id, now);
     for (const [name, entry] of entries) {
       const held = this.#held.get(name);
@@ -149,7 +155,9 @@ export class Holding {
       if (held.page !== id) this.#move(held, name, id);
       if (held.floor !== null && isBefore(position, held.floor)) continue;
       held.floor = null;
-      changed.push(...this.#tell(name, held, readEntry(entry)));
+      const told = readEntry(entry);
+      held.isDoubted = told === "none" && !this.#isWritten && (this.#cache.has(name) || (held.told !== null && typeof held.told === "object"));
+      changed.push(...(held.isDoubted ? this.#showAll(held) : this.#tell(name, held, told)));
     }
     return [...new Set(changed)];
   }
@@ -191,6 +199,7 @@ export class Holding {
 
   /** From now on the reader can be heard. @param {number} now */
   listening(now) {
+    this.#isWritten = false;
     if (!this.#isSilent) this.#silentAt = now + SILENT_FOR;
   }
 
@@ -204,7 +213,15 @@ export class Holding {
     this.reading = reading;
     this.#isSilent = false;
     this.#silentAt = now + SILENT_FOR;
-    return this.tick(now);
+    const changed = this.tick(now);
+    if (!reading.is_current) return changed; // but what was there before is still written
+    this.#isWritten = true;
+    for (const [name, held] of this.#held) {
+      if (!held.isDoubted) continue;
+      held.isDoubted = false;
+      changed.push(...this.#tell(name, held, "none"));
+    }
+    return [...new Set(changed)];
   }
 
   /** Time has passed. @param {number} now @returns {View[]} */
@@ -274,8 +291,8 @@ export class Holding {
   }
 
   /** @param {Held} held */
-  #isCertain({ page, refused }) {
-    return refused === null && page !== null && this.#pages.get(page)?.isCertain === true;
+  #isCertain({ page, refused, isDoubted }) {
+    return refused === null && !isDoubted && page !== null && this.#pages.get(page)?.isCertain === true;
   }
 
   /** @param {Held} held @param {View} view @returns {boolean} whether anything is new */

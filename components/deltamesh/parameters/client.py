@@ -16,7 +16,7 @@ import random
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
 from functools import partial
 from os import PathLike
@@ -362,6 +362,19 @@ def _at_once(tell: Callable[[], None]) -> None:
 
 
 def _show_all(changes: list[tuple[Parameter[Any] | None, Any]]) -> None:
+    """Show what belongs together before anybody is told: a callback sees the whole of it. What changes twice is told twice."""
+    shown: dict[Parameter[Any], None] = {}
     for parameter, state in changes:
-        if parameter is not None:
-            parameter.change(state)
+        if parameter is None:
+            continue
+        if parameter in shown:
+            _tell_all(shown)
+            shown.clear()
+        parameter.show(state)
+        shown[parameter] = None
+    _tell_all(shown)
+
+
+def _tell_all(shown: Iterable[Parameter[Any]]) -> None:
+    for parameter in shown:
+        parameter.tell()

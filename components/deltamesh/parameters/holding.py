@@ -210,7 +210,7 @@ class Holding:
         """The reader has said whether the service has what the repository has."""
         self._deadline = now + SILENCE
         self._is_granted = False
-        self._is_written = is_current
+        self._is_written = self._is_written or is_current  # a reader that is behind now has still written what was before
         changes = self._judge(None if is_current else problem or "the reader is behind the repository")
         return changes + self._refresh(self._doubted.copy()) if is_current and self._doubted else changes
 

@@ -95,12 +95,16 @@ class Parameter(Generic[_T]):
         self._is_closed = True
         self._state = state
 
-    def change(self, state: State[_T]) -> None:
-        """Show `state` from now on, and tell the callbacks."""
+    def show(self, state: State[_T]) -> None:
+        """Show `state` from now on."""
+        if not self._is_closed:
+            self._state = state
+            self._tell_error()
+
+    def tell(self) -> None:
+        """Tell the callbacks that the state has changed."""
         if self._is_closed:
             return
-        self._state = state
-        self._tell_error()
         for callback in list(self._callbacks):
             try:
                 callback(self)
