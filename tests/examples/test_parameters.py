@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from deltamesh.parameters.reading import NotGood, Reading
-from deltamesh.parameters.repository import Repository
+from deltamesh.parameters.content.reading import NotGood, Reading
+from deltamesh.parameters.git.repository import Repository
 from examples.parameters import seed
 from tests.cli.conftest import NodeDirectory
 from tests.cli.running_command import RunningCommand, deltamesh, environment

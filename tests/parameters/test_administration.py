@@ -18,9 +18,9 @@ from deltamesh.identity import NOBODY, Identity, Ticket
 from deltamesh.leader import Leader
 from deltamesh.parameters import service
 from deltamesh.parameters.access import Access
-from deltamesh.parameters.administration import MAX_CHANGES, MAX_MESSAGE, Administration
-from deltamesh.parameters.reader import Reader
-from deltamesh.parameters.repository import Repository
+from deltamesh.parameters.administration.administration import MAX_CHANGES, MAX_MESSAGE, Administration
+from deltamesh.parameters.git.repository import Repository
+from deltamesh.parameters.reader.reader import Reader
 from deltamesh.stream import Position
 from tests.mesh.mesh import Inside, until
 from tests.parameters.repositories import Repo, made
@@ -403,7 +403,7 @@ async def test_a_change_of_a_remote_repository_is_pushed_on_top_of_what_others_d
 async def test_a_commit_is_answered_although_the_service_cannot_be_written(
     inside: Callable[..., Inside], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, errors: list[str]
 ) -> None:
-    monkeypatch.setattr("deltamesh.parameters.administration.WRITE_LIMIT", 0.2)
+    monkeypatch.setattr("deltamesh.parameters.administration.administration.WRITE_LIMIT", 0.2)
     async with administered(inside, tmp_path) as place:
         await place.leader.stop()
         answer = await place.call("change", [["payment.fee", 3]], "Change it.")

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import tomlkit
 
-from deltamesh.parameters import formats
-from deltamesh.parameters.alteration import altered, written
-from deltamesh.parameters.document import Unreadable
-from deltamesh.parameters.layers import place
-from deltamesh.parameters.notation import yaml_key, yaml_literal, yaml_value
-from deltamesh.parameters.outline import Unalterable
+from deltamesh.parameters.content.layers import place
+from deltamesh.parameters.text import formats
+from deltamesh.parameters.text.alteration import altered, written
+from deltamesh.parameters.text.document import Unreadable
+from deltamesh.parameters.text.notation import yaml_key, yaml_literal, yaml_value
+from deltamesh.parameters.text.outline import Unalterable
 from deltamesh.values import JSON, freeze, same
 
 YAML = """\

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deltamesh.parameters import branch
-from deltamesh.parameters.branch import Commit, Link, Parameter, State, beginning, state_of
-from deltamesh.parameters.reading import Held, NotGood, Problem
+from deltamesh.parameters.content import branch
+from deltamesh.parameters.content.branch import Commit, Link, Parameter, State, beginning, state_of
+from deltamesh.parameters.content.reading import Held, NotGood, Problem
 from deltamesh.values import freeze, same
 
 Content = dict[str, Any] | list[str]

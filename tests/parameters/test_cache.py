@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from twisted.logger import LogEvent, globalLogPublisher
 
-from deltamesh.parameters.cache import Cache
-from deltamesh.parameters.news import Entry
+from deltamesh.parameters.client.cache import Cache
+from deltamesh.parameters.client.news import Entry
 
 ENTRIES = {"a.b": Entry([1, {"c": None}], "c1", 1), "d": Entry("text", "c2", 2)}
 

@@ -13,9 +13,9 @@ from twisted.internet.threads import deferToThread
 from deltamesh.client import Mesh
 from deltamesh.connection import Connection
 from deltamesh.live import Live
-from deltamesh.parameters import census as module
 from deltamesh.parameters import service
-from deltamesh.parameters.census import Census
+from deltamesh.parameters.reader import census as module
+from deltamesh.parameters.reader.census import Census
 from tests.mesh.mesh import Inside, until
 from tests.running_router import RunningRouter
 from tests.wire_connection import PUBLISH, WireConnection

@@ -13,8 +13,8 @@ from twisted.internet.defer import Deferred
 
 from deltamesh.connection import Connection
 from deltamesh.parameters import Parameter, Parameters, State
-from deltamesh.parameters import holding as holding_module
-from deltamesh.parameters.census import Census
+from deltamesh.parameters.client import holding as holding_module
+from deltamesh.parameters.reader.census import Census
 from tests.mesh.mesh import Inside, pause, until
 from tests.parameters.source import World, is_so
 from tests.running_router import RunningRouter

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from deltamesh.parameters.difference import MAX_DIFFERENCE, difference
-from deltamesh.parameters.editing import BY_HAND, Shelf, edit, members
-from deltamesh.parameters.reading import Blob, Held, NotGood, Reading
+from deltamesh.parameters.administration.difference import MAX_DIFFERENCE, difference
+from deltamesh.parameters.administration.editing import BY_HAND, Shelf, edit, members
+from deltamesh.parameters.content.reading import Blob, Held, NotGood, Reading
 from deltamesh.values import freeze
 
 TREE = {

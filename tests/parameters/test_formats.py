@@ -13,10 +13,10 @@ import tomlkit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deltamesh.parameters import yamltext
-from deltamesh.parameters.document import MAX_VALUE, NOTHING, Unreadable, settled
-from deltamesh.parameters.formats import MAX_FILE, SUFFIXES, parse
-from deltamesh.parameters.plainyaml import plain
+from deltamesh.parameters.text import yamltext
+from deltamesh.parameters.text.document import MAX_VALUE, NOTHING, Unreadable, settled
+from deltamesh.parameters.text.formats import MAX_FILE, SUFFIXES, parse
+from deltamesh.parameters.text.plainyaml import plain
 from deltamesh.values import freeze, order_of
 
 quick = settings(derandomize=True, deadline=None, database=None, max_examples=200)

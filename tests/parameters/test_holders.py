@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from deltamesh.parameters import holders as module
-from deltamesh.parameters.holders import MAX_EVENTS, SILENCE, BadHolding, Holders
+from deltamesh.parameters.reader import holders as module
+from deltamesh.parameters.reader.holders import MAX_EVENTS, SILENCE, BadHolding, Holders
 
 
 class Roll:

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
 from deltamesh.errors import MalformedMessage
-from deltamesh.parameters.holding import DOUBT, SILENCE, Holding
-from deltamesh.parameters.news import Entry, News, Refused, news_of
-from deltamesh.parameters.pages import MAX_NAMES, MAX_SIZE, PATIENCE, Close, Open, Pages
-from deltamesh.parameters.state import Source, State
-from deltamesh.parameters.typed import check_of
+from deltamesh.parameters.client.holding import DOUBT, SILENCE, Holding
+from deltamesh.parameters.client.news import Entry, News, Refused, news_of
+from deltamesh.parameters.client.pages import MAX_NAMES, MAX_SIZE, PATIENCE, Close, Open, Pages
+from deltamesh.parameters.client.state import Source, State
+from deltamesh.parameters.client.typed import check_of
 from deltamesh.stream import Position
 from deltamesh.values import Values, freeze
 

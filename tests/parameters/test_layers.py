@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deltamesh.parameters.document import Document
-from deltamesh.parameters.layers import Layer, Placed, overlay, place, side_by_side
+from deltamesh.parameters.content.layers import Layer, Placed, overlay, place, side_by_side
 from deltamesh.parameters.names import beginnings
+from deltamesh.parameters.text.document import Document
 
 keys = st.sampled_from(["a", "b", "c", "a.b", "b.c.a"])
 leaves = st.sampled_from([1, 2, True, None, "x", [1], [{"y": 2}]])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deltamesh.parameters.pattern import MAX_TIMES, NotSupported, Pattern, TooLong
+from deltamesh.parameters.content.pattern import MAX_TIMES, NotSupported, Pattern, TooLong
 
 pieces = st.sampled_from(["a", "b", ".", "[ab]", "[^a]", "[b-d]", r"\d", r"\W", r"[\da]", r"\.", r"\x61", "(?:)", "c"])
 zero = st.sampled_from(["^", r"\b", r"\B", ""])

@@ -20,13 +20,13 @@ from twisted.internet.threads import deferToThread
 from deltamesh.cli.command import main
 from deltamesh.connection import Connection
 from deltamesh.parameters import service
-from deltamesh.parameters.branch import state_of
-from deltamesh.parameters.reader import Reader
-from deltamesh.parameters.reading import Reading
-from deltamesh.parameters.record import _contents
-from deltamesh.parameters.remote import OutOfReach
-from deltamesh.parameters.repository import Repository
-from deltamesh.parameters.writing import Contents, contents, held_by
+from deltamesh.parameters.content.branch import state_of
+from deltamesh.parameters.content.reading import Reading
+from deltamesh.parameters.content.writing import Contents, contents, held_by
+from deltamesh.parameters.git.remote import OutOfReach
+from deltamesh.parameters.git.repository import Repository
+from deltamesh.parameters.reader.reader import Reader
+from deltamesh.parameters.reader.record import _contents
 from deltamesh.service import Service
 from deltamesh.stream import Answer, Delta, decode, encode, join
 from deltamesh.values import Values
@@ -455,7 +455,8 @@ async def test_a_large_history_is_written_in_parts(place: Place, repo: Repo, mon
     """History first; the parameters together, in the last part."""
     import functools
 
-    from deltamesh.parameters import record, writing
+    from deltamesh.parameters.content import writing
+    from deltamesh.parameters.reader import record
 
     monkeypatch.setattr(record, "in_parts", functools.partial(writing.in_parts, max_entries=10))
     for number in range(30):

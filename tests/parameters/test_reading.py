@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deltamesh.parameters import layers, reading
-from deltamesh.parameters.folders import folders, placing
-from deltamesh.parameters.reading import Blob, NotGood, Problem, Reading
+from deltamesh.parameters.content import layers, reading
+from deltamesh.parameters.content.folders import folders, placing
+from deltamesh.parameters.content.reading import Blob, NotGood, Problem, Reading
 from tests.parameters.trees import Trees, problems, read, values
 
 

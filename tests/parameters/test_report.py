@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from deltamesh.parameters.news import Entry
-from deltamesh.parameters.report import ABSENCE, INTERVAL, MAX_NAMES, MAX_SIZE, Report
+from deltamesh.parameters.client.news import Entry
+from deltamesh.parameters.client.report import ABSENCE, INTERVAL, MAX_NAMES, MAX_SIZE, Report
 
 WHO = {"client": "test", "kind": "python", "host": "here"}
 

@@ -10,11 +10,11 @@ import pygit2
 import pytest
 
 from deltamesh.errors import ConfigurationError
-from deltamesh.parameters import repository as module
-from deltamesh.parameters import trees
-from deltamesh.parameters.credentials import Credentials, credentials
-from deltamesh.parameters.remote import Damaged, Moved, OutOfReach, Refused, Remote
-from deltamesh.parameters.repository import InTheWay, NoSuchCommit, ReadOnly, Repository
+from deltamesh.parameters.git import repository as module
+from deltamesh.parameters.git import trees
+from deltamesh.parameters.git.credentials import Credentials, credentials
+from deltamesh.parameters.git.remote import Damaged, Moved, OutOfReach, Refused, Remote
+from deltamesh.parameters.git.repository import InTheWay, NoSuchCommit, ReadOnly, Repository
 from tests.parameters.repositories import Link, Repo, Submodule, made, run
 from tests.parameters.servers import Daemon, OverHTTP
 

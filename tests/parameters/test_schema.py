@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from deltamesh.parameters import schema as schema_module
-from deltamesh.parameters.formats import parse
-from deltamesh.parameters.reading import NotGood
-from deltamesh.parameters.schema import NotASchema, Schema
+from deltamesh.parameters.content import schema as schema_module
+from deltamesh.parameters.content.reading import NotGood
+from deltamesh.parameters.content.schema import NotASchema, Schema
+from deltamesh.parameters.text.formats import parse
 from tests.parameters.trees import Trees, problems, values
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"

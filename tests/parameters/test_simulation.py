@@ -18,13 +18,13 @@ from typing import Annotated, Any
 import pytest
 from msgspec import Meta
 
-from deltamesh.parameters import holding as holding_module
-from deltamesh.parameters import pages as pages_module
-from deltamesh.parameters.holding import DOUBT, LOOK, SILENCE, Change, Holding
-from deltamesh.parameters.news import Entry, News
-from deltamesh.parameters.pages import Open
-from deltamesh.parameters.state import Source, State
-from deltamesh.parameters.typed import check_of
+from deltamesh.parameters.client import holding as holding_module
+from deltamesh.parameters.client import pages as pages_module
+from deltamesh.parameters.client.holding import DOUBT, LOOK, SILENCE, Change, Holding
+from deltamesh.parameters.client.news import Entry, News
+from deltamesh.parameters.client.pages import Open
+from deltamesh.parameters.client.state import Source, State
+from deltamesh.parameters.client.typed import check_of
 from deltamesh.stream import Answer, Output, Position, Subscriber
 from deltamesh.stream.subscriber import State as StreamState
 from tests.stream.simulator import FAULTS, Client, Content, Parts, Violation, World, view

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from msgspec import Meta
 
-from deltamesh.parameters.typed import Unfit, check_of, checked_default, text_of
+from deltamesh.parameters.client.typed import Unfit, check_of, checked_default, text_of
 from deltamesh.values import freeze
 
 

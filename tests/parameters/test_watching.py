@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deltamesh.parameters.watching import Watching, common_directory, git_directory, where
+from deltamesh.parameters.git.watching import Watching, common_directory, git_directory, where
 from tests.mesh.mesh import reactor, until
 from tests.parameters.repositories import made
 

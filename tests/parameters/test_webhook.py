@@ -14,10 +14,10 @@ import pytest
 from twisted.internet.threads import deferToThread
 
 from deltamesh.errors import ConfigurationError
-from deltamesh.parameters import webhook as module
-from deltamesh.parameters.credentials import Credentials
-from deltamesh.parameters.remote import Remote
-from deltamesh.parameters.webhook import MAX_BODY, Hook, Verdict, WebhookPort
+from deltamesh.parameters.git import webhook as module
+from deltamesh.parameters.git.credentials import Credentials
+from deltamesh.parameters.git.remote import Remote
+from deltamesh.parameters.git.webhook import MAX_BODY, Hook, Verdict, WebhookPort
 from tests.mesh.mesh import reactor
 
 SECRET = "a long enough secret"

@@ -9,10 +9,10 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deltamesh.parameters import writing
-from deltamesh.parameters.branch import Commit, State, state_of
-from deltamesh.parameters.reading import MAX_SIZE, Held, NotGood, Problem
-from deltamesh.parameters.writing import INPUTS, Contents, Transaction, contents, held_by, in_parts, transaction
+from deltamesh.parameters.content import writing
+from deltamesh.parameters.content.branch import Commit, State, state_of
+from deltamesh.parameters.content.reading import MAX_SIZE, Held, NotGood, Problem
+from deltamesh.parameters.content.writing import INPUTS, Contents, Transaction, contents, held_by, in_parts, transaction
 from deltamesh.shared import MAX_CHANGES
 from deltamesh.values import freeze, index_key, order_of
 from tests.parameters.test_branch import chain, link

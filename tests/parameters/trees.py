@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hashlib import sha1
 from typing import Any
 
-from deltamesh.parameters.reading import Blob, Held, NotGood, Problem, Reading
+from deltamesh.parameters.content.reading import Blob, Held, NotGood, Problem, Reading
 
 
 class Trees:

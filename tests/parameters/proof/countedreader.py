@@ -17,7 +17,7 @@ from functools import wraps
 from typing import Any, Final
 
 from deltamesh.cli import main
-from deltamesh.parameters.repository import Repository
+from deltamesh.parameters.git.repository import Repository
 
 COUNTED: Final = ("refresh", "head", "chain", "files", "load")
 PAUSE: Final = 0.1

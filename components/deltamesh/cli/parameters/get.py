@@ -16,10 +16,10 @@ from deltamesh.cli.arguments import service_name
 from deltamesh.cli.parameters.administering import printable
 from deltamesh.cli.router import Router, router_options
 from deltamesh.connection import Connection
-from deltamesh.parameters.client import Parameters
+from deltamesh.parameters.client.parameter import Parameter
+from deltamesh.parameters.client.parameters import Parameters
+from deltamesh.parameters.client.state import Source, State
 from deltamesh.parameters.names import objection
-from deltamesh.parameters.parameter import Parameter
-from deltamesh.parameters.state import Source, State
 
 
 def _name(text: str) -> str:

@@ -20,14 +20,14 @@ from deltamesh.collector import tend
 from deltamesh.connection import Connection
 from deltamesh.errors import ConfigurationError, DeltameshError
 from deltamesh.health import Health, HealthPort
-from deltamesh.parameters.administration import Administration
-from deltamesh.parameters.branch import HISTORY
-from deltamesh.parameters.census import Census
-from deltamesh.parameters.credentials import credentials, secret_in
-from deltamesh.parameters.reader import LOCAL_POLL, REMOTE_POLL, Reader
-from deltamesh.parameters.remote import OutOfReach
-from deltamesh.parameters.repository import DEFAULT_DIRECTORY, Repository
-from deltamesh.parameters.webhook import Hook, WebhookPort
+from deltamesh.parameters.administration.administration import Administration
+from deltamesh.parameters.content.branch import HISTORY
+from deltamesh.parameters.git.credentials import credentials, secret_in
+from deltamesh.parameters.git.remote import OutOfReach
+from deltamesh.parameters.git.repository import DEFAULT_DIRECTORY, Repository
+from deltamesh.parameters.git.webhook import Hook, WebhookPort
+from deltamesh.parameters.reader.census import Census
+from deltamesh.parameters.reader.reader import LOCAL_POLL, REMOTE_POLL, Reader
 from deltamesh.service import Service
 from deltamesh.status import Facts, Reporter
 

@@ -1,0 +1,1 @@
+"""The component that follows a branch, and the census beside it."""

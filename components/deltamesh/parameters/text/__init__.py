@@ -1,0 +1,1 @@
+"""Files as text: read with their lines, and changed where a value stands. Pure."""
