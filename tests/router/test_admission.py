@@ -103,7 +103,7 @@ def test_a_session_too_many_is_refused_and_told_why(small: RunningRouter, stack:
     assert [error_of(each.call("wamp.session.count")) for each in components] == [None] * len(components)
     assert [error_of(each.subscribe("com.example.hackernews.live.x")) for each in browsers] == [None] * len(browsers)
     after = figures(components[0])
-    assert after["sessions"] == before["sessions"] == {"trusted": 0, "browser": BROWSERS, "component": 2 * BROWSERS}
+    assert after["sessions"] == before["sessions"] == {"trusted": 0, "administrator": 0, "browser": BROWSERS, "component": 2 * BROWSERS}
     assert after["sessions_refused"] == before["sessions_refused"] + 1
 
 

@@ -309,8 +309,8 @@ def test_sessions_are_counted_by_role(watched: Watched) -> None:
         with WireConnection(watched.router.unix_path), WireConnection(watched.router.ws_url), WireConnection(watched.router.ws_url):
             during = watched.numbers("sessions", "role")
 
-    assert before.keys() == during.keys() == {"browser", "component", "trusted"}
-    assert {role: during[role] - before[role] for role in before} == {"browser": 2, "component": 1, "trusted": 0}
+    assert before.keys() == during.keys() == {"administrator", "browser", "component", "trusted"}
+    assert {role: during[role] - before[role] for role in before} == {"administrator": 0, "browser": 2, "component": 1, "trusted": 0}
 
 
 @pytest.mark.mesh

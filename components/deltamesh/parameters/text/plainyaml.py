@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from deltamesh.parameters.text.document import MAX_LEVELS
 
+# Without possessive quantifiers: before 3.11.5 Python gets them wrong around a look-ahead. Alternatives exclude each other, so
+# that nothing is tried twice.
 _INSIDE: Final = r"[\w.+/@%,()=$;!?~-]"
 _LINE: Final = re.compile(
     rf"""
@@ -20,9 +22,9 @@ _LINE: Final = re.compile(
     (?:
       (?: (?P<key> [A-Za-z_][A-Za-z0-9_.-]{{0,200}} ) : | (?P<item> - ) (?=\ +[^\ \#]) )
       (?: \ + (?:
-          " (?P<double> [^"\\]*+ ) "
-        | ' (?P<single> [^']*+ ) '
-        | (?P<plain> (?: [\w./$(+] | -(?=[0-9.]) ) (?: {_INSIDE} | \ ++(?={_INSIDE}) | :(?={_INSIDE}) )*+ )
+          " (?P<double> [^"\\]* ) "
+        | ' (?P<single> [^']* ) '
+        | (?P<plain> (?: [\w./$(+] | -(?=[0-9.]) ) (?: {_INSIDE} | \ +(?={_INSIDE}) | :(?={_INSIDE}) )* )
       ) )?
       (?: \ + \#.* )? \ *
     | (?: \#.* )?
