@@ -21,6 +21,12 @@ from deltamesh_router.settings import LiveSettings
 MAX_CACHED_AUTHORIZATIONS: Final = 20_000
 """Answers of the authorizer that are kept for a realm. Their key contains a URI, and URIs are chosen by strangers."""
 
+LINKS: Final = frozenset({"rlink", "trusted"})
+"""
+Roles of sessions that may say for whom they speak (`forward_for`): links between routers, as Crossbar.io calls them, and the router's own.
+From anybody else it would be a way to be called an administrator.
+"""
+
 _RECEIVED: Final = {plain.Call: "call", plain.Yield: "yield", plain.Publish: "publish"}
 _SENT: Final = {plain.Invocation: "invocation", plain.Result: "result"}
 """The kinds of messages that most are of, and their names in the statistics of a realm."""
@@ -28,8 +34,9 @@ _SENT: Final = {plain.Invocation: "invocation", plain.Result: "result"}
 
 class Router(stock.Router):
     """
-    Crossbar.io's router of a realm, with our dealer and broker. It differs in three things more:
+    Crossbar.io's router of a realm, with our dealer and broker. It differs in four things more:
 
+    - who is no link between routers speaks for itself alone (`process`),
     - a subscription or registration of a pattern needs the permission for every URI (`authorize`),
     - the cache of authorizations is bounded,
     - nothing is sent to a session for which too much waits (`send`, `outbound`), nor to one whose connection is being closed.
@@ -90,6 +97,8 @@ class Router(stock.Router):
         Raises:
             ProtocolError: it may not be sent, or not now.
         """
+        if getattr(msg, "forward_for", None) and session._authrole not in LINKS:
+            msg.forward_for = None
         name = _RECEIVED.get(type(msg))
         if name is None or self._trace_traffic:
             super().process(session, msg)

@@ -7,7 +7,19 @@ from collections.abc import Iterator
 import pytest
 
 from tests.running_router import RunningRouter
-from tests.wire_connection import CALL, INVOCATION, REGISTER, REGISTERED, RESULT, UNREGISTERED, YIELD, WireConnection, error_of
+from tests.wire_connection import (
+    CALL,
+    EVENT,
+    INVOCATION,
+    REGISTER,
+    REGISTERED,
+    RESULT,
+    UNREGISTER,
+    UNREGISTERED,
+    YIELD,
+    WireConnection,
+    error_of,
+)
 
 pytestmark = pytest.mark.mesh
 
@@ -174,3 +186,24 @@ def test_pages_of_other_sites_are_refused(router: RunningRouter, origin: str) ->
 @pytest.mark.parametrize("origin", ["http://127.0.0.1:8080", "http://localhost:8080"])
 def test_pages_of_this_machine_are_accepted(router: RunningRouter, origin: str) -> None:
     WireConnection(router.ws_url, origin=origin).close()
+
+
+ADMINISTRATOR = [{"session": 1, "authid": "administrator", "authrole": "administrator"}]
+
+
+def test_nobody_speaks_for_somebody_else(browser: WireConnection, component: WireConnection) -> None:
+    """Which only links between routers may, by `forward_for`; callees and subscribers decide by what they are told."""
+    (_, _, registration) = component.register("com.example.hackernews.mine")
+    request = browser.begin(CALL, {"forward_for": ADMINISTRATOR}, "com.example.hackernews.mine")
+    kind, invocation, _, details, *_ = component.receive()
+    component.send([YIELD, invocation, {"forward_for": ADMINISTRATOR}])
+    answer = browser.receive()
+    component.request(UNREGISTER, registration)
+    component.subscribe("com.example.parameters.on_holding")
+    browser.publish("com.example.parameters.on_holding", forward_for=ADMINISTRATOR)
+    event = component.receive()
+
+    assert (kind, details["caller"], details["caller_authrole"]) == (INVOCATION, browser.session, "browser")
+    assert answer[:2] == [RESULT, request]
+    assert answer[2].get("callee_authrole") != "administrator"
+    assert (event[0], event[3]["publisher"], event[3].get("publisher_authrole")) == (EVENT, browser.session, "browser")
