@@ -190,3 +190,27 @@ def test_the_page_fits_a_phone(shop: Shop, page: OpenPage) -> None:
     expect(phone.locator("#value")).to_contain_text("Mon")
 
     assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_page_works_where_it_may_keep_nothing(shop: Shop, page: OpenPage) -> None:
+    reader = page(shop.url + "#shop.days")
+    reader.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError'); } })")
+    reader.reload()
+    expect(reader.locator("#value")).to_contain_text("Mon")
+    expect(reader.locator("#source")).to_have_text("live")
+    reader.locator("#keep").click()
+    expect(reader.locator("#kept-rows")).to_contain_text("shop.days")
+    reader.locator("button.theme").click()
+    expect(reader.locator("button.theme")).to_have_attribute("aria-label", "Switch to light")
+
+
+def test_what_is_restricted_is_in_no_suggested_message_and_goes_with_the_right(shop: Shop, page: OpenPage) -> None:
+    owner = page(shop.url + "#payment.secrets.token")
+    sign_in(owner)
+    expect(owner.locator("#value")).to_have_text('"hidden"')
+    owner.get_by_role("button", name="Change", exact=True).click()
+    expect(owner.locator("#message")).to_have_value("Change a restricted parameter")
+    owner.keyboard.press("Escape")
+    owner.get_by_role("button", name="Sign out", exact=True).click()
+    expect(owner.locator("#value")).to_have_text("")
+    assert "hidden" not in owner.locator("main").inner_text()

@@ -4,6 +4,9 @@
 
 import { MeshError } from "../../web/deltamesh/errors.js";
 
+/** What a reader says that is current. */
+const READING = { head: "c9", good: "c9", number: 9, is_current: true, problem: null };
+
 /** A follower of the service S that has parameters. */
 export class ParameterService {
   values = new Map();
@@ -14,11 +17,21 @@ export class ParameterService {
   /** Set it, and `open` raises it. @type {Error | null} */
   refusal = null;
   revision = 0;
+  /** Whether a reader speaks as soon as somebody listens. */
+  hasReader = true;
+  #listened;
+  /** Resolves when somebody listens to the reader. */
+  listened = new Promise((resolve) => (this.#listened = resolve));
 
   constructor(router, { name = "f1", epoch = "E1" } = {}) {
     Object.assign(this, { router, name, epoch });
     this.open = (args, kwargs) => this.answer(args, kwargs);
-    this.subscribed = (topic, handler) => this.instances.has(topic) && handler([this.epoch, this.revision, this.revision, "[]"], {});
+    this.subscribed = (topic, handler) => {
+      if (this.instances.has(topic)) handler([this.epoch, this.revision, this.revision, "[]"], {});
+      if (topic !== "S.on_reading") return;
+      this.#listened();
+      if (this.hasReader) handler([], READING);
+    };
     router.procedures.set("S.open", [this.open]);
     router.procedures.set("subscribed", [this.subscribed]);
   }
@@ -50,7 +63,7 @@ export class ParameterService {
 
   /** What the reader says each second. */
   read(more = {}) {
-    this.router.publish("S.on_reading", [], { head: "c9", good: "c9", number: 9, is_current: true, problem: null, ...more });
+    this.router.publish("S.on_reading", [], { ...READING, ...more });
   }
 
   leave() {

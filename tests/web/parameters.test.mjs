@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Parameters, given } from "../../web/deltamesh.js";
-import { readCache } from "../../web/deltamesh/cache.js";
+import { Cache, readCache } from "../../web/deltamesh/cache.js";
 import { MeshError } from "../../web/deltamesh/errors.js";
 import { fileStorage } from "../../web/deltamesh/filestorage.js";
 import { Holding, View } from "../../web/deltamesh/holding.js";
@@ -23,8 +23,7 @@ function setup(t) {
   const storage = new MemoryStorage();
   const reports = [];
   const client = (more = {}) => {
-    const link = new Link(() => router.join());
-    const parameters = new Parameters({ service: "S", link, clock, storage, name: "program", host: "here", report: (message, error) => reports.push([message, error.message]), ...more });
+    const parameters = new Parameters({ service: "S", client: () => router.join(), clock, storage, name: "program", host: "here", report: (message, error) => reports.push([message, error.message]), ...more });
     t.after(() => parameters.close());
     return parameters;
   };
@@ -156,22 +155,67 @@ test("values are stale when the reader is silent for five seconds, or says that 
   assert.deepEqual([a.source, parameters.problem], ["stale", "the repository is away"]);
 });
 
-test("a reader that is never heard counts as silent, and one that could not be heard does not", async (t) => {
+test("nothing is certain before the reader has said that it is current, and nobody is kept waiting for that", async (t) => {
+  const { router, service, clock, client } = setup(t);
+  service.hasReader = false;
+  service.set("a", 1, 1);
+  const parameters = client();
+  const a = parameters.get("a");
+  let isReady = false;
+  const ready = parameters.ready().then(() => (isReady = true));
+  await until(() => a.value === 1 && [...router.sessions][0].handlers.has("S.on_reading"));
+  assert.deepEqual([a.source, a.isCurrent], ["stale", false]);
+  clock.pass(4_999);
+  await new Promise(setImmediate);
+  assert.equal(isReady, false);
+  clock.pass(1);
+  await ready;
+  assert.deepEqual([a.source, parameters.problem], ["stale", "the reader was not heard for 5 s"]);
+  service.read();
+  assert.deepEqual([a.source, a.isCurrent, parameters.problem], ["live", true, null]);
+});
+
+test("who waits goes on when the reader has said how it is, as bad as that may be", async (t) => {
+  const { service, client } = setup(t);
+  service.hasReader = false;
+  service.set("a", 1, 1);
+  const parameters = client();
+  const a = parameters.get("a");
+  await until(() => a.value === 1);
+  const ready = parameters.ready();
+  service.read({ is_current: false, problem: "the repository is away" });
+  await ready;
+  assert.deepEqual([a.value, a.source], [1, "stale"]);
+});
+
+test("a reader that could not be heard is given time once: a connection that comes and goes hides no dead one", async (t) => {
   const { router, service, clock, client } = setup(t);
   service.set("a", 1, 1);
   const parameters = client();
   const a = parameters.get("a");
   await parameters.ready();
-  await until(() => [...router.sessions][0].handlers.has("S.on_reading"));
-  router.stop();
-  await until(() => parameters.mesh.status === "connecting");
-  clock.pass(60_000);
-  router.start();
-  new ParameterService(router).set("a", 1, 1);
-  await shows(a, "live");
-  await until(() => [...router.sessions][0].handlers.has("S.on_reading"));
-  await until(() => (clock.pass(5_000), a.source === "stale"));
+  const reconnect = async () => {
+    router.stop();
+    await until(() => parameters.mesh.status === "connecting" && [...parameters.mesh.lives].every(({ status }) => status !== "live"));
+    clock.pass(1_000);
+    assert.equal(a.source, "stale");
+    router.start();
+    const again = new ParameterService(router);
+    again.hasReader = false;
+    again.set("a", 1, 1);
+    await Promise.all([parameters.ready(), again.listened]);
+    return again;
+  };
+  clock.pass(3_000);
+  await reconnect();
+  assert.equal(a.source, "live");
+  clock.pass(4_000); // 8 s after its last word
+  assert.equal(a.source, "live");
+  const last = await reconnect();
+  assert.equal(a.source, "stale");
   assert.equal(parameters.problem, "the reader was not heard for 5 s");
+  last.read();
+  assert.equal(a.source, "live");
 });
 
 test("what was known is there at the next start, without any service", async (t) => {
@@ -218,7 +262,8 @@ test("a service that is not written yet takes nothing away, and a reader that is
 
   holding.listening(0);
   holding.content(1, [["kept", undefined], ["told", { value: 2, commit: "c1", number: 1 }], ["new", undefined]], ["E", 0], 0);
-  assert.deepEqual(shown(), [[1, "cache"], [2, "live"], [0, "default"]]);
+  assert.deepEqual(shown(), [[1, "cache"], [2, "stale"], [0, "default"]]);
+  assert.equal(holding.news.get("kept"), undefined, "what was kept stays so");
   reading(true);
   assert.deepEqual(shown(), [[0, "default"], [2, "live"], [0, "default"]]);
   reading(false);
@@ -279,6 +324,66 @@ test("a storage that is full, damaged or throws is reported, and otherwise ignor
   assert.deepEqual(reports.map(([message]) => message), ["what was kept of the parameters cannot be used", "the parameters could not be kept", "what was kept of the parameters cannot be used"]);
 });
 
+test("clients that share a storage take nothing from each other", async (t) => {
+  const { service, clock, storage, client } = setup(t);
+  for (const name of ["a", "b", "c"]) service.set(name, 1, 1);
+  const [one, two] = [client(), client()];
+  one.get("a");
+  for (const name of ["b", "c"]) two.get(name);
+  await Promise.all([one.ready(), two.ready()]);
+  clock.pass(1_000);
+  const names = () => Object.keys(JSON.parse(storage.getItem(KEY)).parameters).sort();
+  assert.deepEqual(names(), ["a", "b", "c"]);
+  service.set("b", undefined, 2);
+  service.set("a", 2, 3);
+  clock.pass(1_000);
+  assert.deepEqual(names(), ["a", "c"]);
+});
+
+test("of two values that were kept the one of the later commit counts, unless nobody else has kept it", (t) => {
+  const { clock, storage } = setup(t);
+  const entry = (number) => ({ value: number, commit: `c${number}`, number });
+  const made = () => {
+    const cache = new Cache({ storage, service: "S", name: "program", report: assert.fail, clock });
+    cache.read();
+    return (entries) => {
+      cache.write(() => new Map(entries));
+      cache.flush();
+      return Object.entries(JSON.parse(storage.getItem(KEY)).parameters).map(([name, { value }]) => [name, value]).sort();
+    };
+  };
+  const [one, two] = [made(), made()];
+  one([["a", entry(5)], ["only one", entry(1)]]);
+  assert.deepEqual(two([["a", entry(4)], ["only two", entry(2)]]), [["a", 5], ["only one", 1], ["only two", 2]]);
+  assert.deepEqual(two([["a", entry(4)]])[0], ["a", 5], "nor does it go back later");
+  assert.deepEqual(one([["a", entry(3)]])[0], ["a", 3], "the branch was written anew");
+  assert.deepEqual(two([["a", null]]), [["only one", 1], ["only two", 2]]);
+  one(Array.from({ length: 20_000 }, (_, i) => [`n${i}`, entry(i)]));
+  assert.equal(made()([["last", entry(1)]]).length, 20_000);
+});
+
+test("what is closed leaves a connection that others use", async (t) => {
+  const { router, service, client } = setup(t);
+  service.set("a", 1, 1);
+  const link = new Link(() => router.join());
+  t.after(() => link.close());
+  const [one, two] = [client({ link }), client({ link })];
+  one.get("a");
+  const a = two.get("a");
+  await until(() => a.value === 1);
+  service.read();
+  await Promise.all([one.ready(), two.ready()]);
+  const [{ handlers }] = router.sessions;
+  one.close();
+  await until(() => [...handlers.keys()].filter((topic) => topic.startsWith("S.live.")).length === 1);
+  service.set("a", 2, 2);
+  assert.deepEqual([link.status, a.value, a.source], ["open", 2, "live"]);
+  service.read({ is_current: false });
+  assert.equal(a.source, "stale");
+  two.close();
+  await until(() => handlers.size === 0);
+});
+
 test("foreign and damaged caches are refused", () => {
   const text = (more) => JSON.stringify({ format: 1, service: "S", parameters: { a: { value: 1, commit: "c", number: 1 } }, ...more });
   assert.deepEqual([...readCache(text(), "S")], [["a", { value: 1, commit: "c", number: 1 }]]);
@@ -306,10 +411,11 @@ test("a file is a storage: replaced as a whole, for its owner alone, and a damag
 
 test("the census is told at the start, when names or commits change, and now and then", async (t) => {
   const { router, service, clock, client } = setup(t);
+  service.hasReader = false;
   service.set("a", 1, 1);
   const parameters = client();
-  parameters.get("a");
-  await parameters.ready();
+  const a = parameters.get("a");
+  await until(() => a.value === 1);
   const [session] = router.sessions;
   const who = { client: "program", kind: "node", host: "here" };
   const told = () => session.published.splice(0).map(([topic, kwargs]) => (assert.equal(topic, "S.on_holding"), kwargs));
@@ -334,14 +440,14 @@ test("the census is told at the start, when names or commits change, and now and
 
 test("the census is told of names again when the reader is heard for the first time, or after a silence", async (t) => {
   const { router, service, clock, client } = setup(t);
+  service.hasReader = false;
   const parameters = client();
   service.read();
   clock.pass(2_000);
   const [session] = router.sessions;
   assert.deepEqual(session?.published ?? [], [], "nothing is held");
   parameters.get("a");
-  await parameters.ready();
-  await until(() => [...router.sessions][0].handlers.has("S.on_reading"));
+  await until(() => service.instances.size > 0 && [...router.sessions][0].handlers.has("S.on_reading"));
   const { published } = [...router.sessions][0];
   clock.pass(1_000);
   published.splice(0);

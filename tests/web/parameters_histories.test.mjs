@@ -28,6 +28,8 @@ class World {
   /** @type {Map<number, {names: string[], revision: number, isLive: boolean}>} */
   pages = new Map();
   heardAt = null;
+  /** When it was given time, since it was heard. @type {number | null} */
+  grantedAt = null;
 
   constructor(seed) {
     this.random = randomOf(seed);
@@ -47,7 +49,7 @@ class World {
   }
 
   step() {
-    const steps = [this.commit, this.commit, this.commit, this.want, this.drop, this.open, this.advance, this.advance, this.advance, this.lose, this.regain, this.read, this.wait];
+    const steps = [this.commit, this.commit, this.commit, this.want, this.drop, this.open, this.advance, this.advance, this.advance, this.lose, this.regain, this.read, this.wait, this.reconnect];
     this.any(steps).call(this);
     for (const view of this.views.keys()) this.check(view);
   }
@@ -123,8 +125,16 @@ class World {
 
   read() {
     this.heardAt = this.now;
+    this.grantedAt = null;
     this.isCurrent = this.random() < 0.8;
     this.holding.heard({ is_current: this.isCurrent, head: null, good: null, number: null, problem: null }, this.now);
+  }
+
+  /** As short as can be. */
+  reconnect() {
+    this.holding.deaf();
+    this.grantedAt ??= this.now;
+    this.holding.listening(this.now);
   }
 
   wait() {
@@ -147,7 +157,8 @@ class World {
     this.views.set(view, at);
     if (source !== "live") return;
     assert.ok([...this.pages.values()].some(({ names }) => names.includes(name)), "no page tells of it");
-    assert.ok(this.now - (this.heardAt ?? 0) < SILENT_FOR && this.isCurrent !== false, "the reader does not vouch for it");
+    const since = Math.max(this.heardAt, this.grantedAt ?? 0);
+    assert.ok(this.heardAt !== null && this.now - since < SILENT_FOR && this.isCurrent, "the reader does not vouch for it");
   }
 
   /** Faults end: all names are in a page that has everything. */

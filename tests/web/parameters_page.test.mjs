@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MeshError } from "../../web/deltamesh.js";
 import { NOTHING_SEEN } from "../../web/page/plain.js";
-import { agoText, censusModel, commitModels, detailModel, historyModels, isRestricted, nameOf, placeText, problemsModel, readerModel, treeModel } from "../../web/parameters/derive.js";
+import { agoText, censusModel, commitModels, detailModel, historyModels, isPublic, isRestricted, nameOf, placeText, problemsModel, readerModel, treeModel } from "../../web/parameters/derive.js";
 import { differenceOf, unifiedLines } from "../../web/parameters/difference.js";
 import { begun, changed, requestOf, suggestedMessage, troubleOf } from "../../web/parameters/edit.js";
 import { MOST_ROWS, found, treeRows } from "../../web/parameters/tree.js";
@@ -54,10 +54,20 @@ test("values are edited with what fits them, and come back as they were", () => 
 });
 
 test("what is no value is refused before it is sent", () => {
-  const bad = [["number", ""], ["number", "five"], ["number", "0x10"], ["number", "1,5"], ["number", "1e999"], ["number", "9007199254740993"], ["number", "NaN"], ["json", ""], ["json", "{a: 1}"], ["json", "[1,]"], ["text", "x".repeat(65_537)]];
+  const bad = [["number", ""], ["number", "five"], ["number", "0x10"], ["number", "1,5"], ["number", "1e999"], ["number", "9007199254740993"], ["number", "NaN"], ["json", ""], ["json", "{a: 1}"], ["json", "[1,]"], ["json", "[9007199254740993]"], ["json", '{"a": [1e400]}'], ["json", "[-0]"], ["json", "[1e21]"], ["json", "[0.12345678901234567890]"], ["json", "[1e-400]"], ["number", "-0"], ["number", "1e-400"], ["text", "x".repeat(65_537)]];
   for (const [control, text] of bad) assert.notEqual(readControl(control, text).problem, null, `${control} ${text.slice(0, 20)}`);
   assert.deepEqual(readControl("number", " 5 "), { value: 5, problem: null });
   assert.deepEqual([longText("a"), longText("a\nb"), longText([1]), shortText("y".repeat(99)).length], ['"a"', "a\nb", "[\n  1\n]", 80]);
+});
+
+test("numbers that a browser may have rounded are not sent back, and are said to be such", () => {
+  for (const value of [[-0], { a: { b: [2 ** 60] } }, [1e21], [Infinity]]) {
+    const told = readControl("json", controlText("json", value));
+    assert.ok(told.problem !== null || value[0] === Infinity, JSON.stringify(value)); // JSON has no infinity: it is null, before it comes here
+  }
+  for (const value of [["-0 9007199254740993 \\", "\u0000"], [0, -1.5, 0.1, 2 ** 53 - 1, 1e-300]]) assert.deepEqual(readControl("json", controlText("json", value)), { value, problem: null });
+  const meaning = (value) => detailModel({ ...STATE, chosen: "a", held: { name: "a", value, source: "live", commit: "c", error: null } }, NOW).meaning;
+  assert.deepEqual([[2 ** 60], 2 ** 53, 5, "5", { a: [1.5, null] }].map((value) => /too large for browsers/.test(meaning(value))), [true, true, false, false, false]);
 });
 
 test("a difference keeps what both have", () => {
@@ -79,6 +89,16 @@ test("what an administrator alone sees is restricted", () => {
   assert.equal(isRestricted({ ...state, seen: { tree: trees.tree } }, "k.secrets.x"), false, "it is not known yet");
   assert.deepEqual(treeModel(state).rows.map(({ path, isRestricted }) => [path, isRestricted]), [["a", false], ["k", false], ["k.secrets", false], ["k.secrets.x", true]]);
   assert.deepEqual([treeModel(state).remark, treeModel({ ...state, query: "x" }).remark], ["2 parameters", "1 of 2 parameters"]);
+});
+
+test("a name that only some may have is in no message that is suggested", () => {
+  const trees = { tree: seen([entry("a.b", 1), entry("k.hidden.x", 2), entry("secrets.y", 2)]), public: seen([entry("a.b", 1)]) };
+  const state = { ...STATE, role: "administrator", seen: trees };
+  const names = ["a.b", "a.new", "new", "k.hidden.x", "k.hidden.new", "a.secrets.new", "secrets.y"];
+  assert.deepEqual(names.filter((name) => isPublic(state, name)), ["a.b", "a.new", "new"]);
+  assert.equal(isPublic({ ...state, seen: { tree: trees.tree } }, "a.b"), false, "it is not known yet");
+  const edit = begun({ name: "k.hidden.x", value: 5, number: 3 }, "head");
+  assert.equal(suggestedMessage(edit, false), "Change a restricted parameter");
 });
 
 test("one parameter closely: as this page holds it, with what the service knows of it", () => {
@@ -138,7 +158,7 @@ test("how the reader is", () => {
 
 test("a change is previewed as it is sent, and anew after each change of the form", () => {
   const edit = begun({ name: "a.b", value: 5, number: 3 }, "head");
-  assert.deepEqual([edit.control, edit.text, edit.head, suggestedMessage(edit)], ["number", "5", "head", "Change a.b"]);
+  assert.deepEqual([edit.control, edit.text, edit.head, suggestedMessage(edit, true)], ["number", "5", "head", "Change a.b"]);
   assert.deepEqual(requestOf(edit), { changes: [["a.b", 5]], layer: null, trouble: null });
   assert.deepEqual(requestOf({ ...edit, isRemoval: true, layer: "region" }), { changes: [["a.b"]], layer: "region", trouble: null });
   assert.equal(requestOf({ ...edit, text: "five" }).trouble.kind, "value");

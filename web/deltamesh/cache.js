@@ -1,10 +1,13 @@
 /**
  * What a client keeps for its next start: one text in a storage. A storage that is full, damaged or refuses is reported, and else ignored.
  *
+ * Clients of one name share the text, as two tabs of a page do: each reads it again before it writes, and changes only what it knows better.
+ *
  * @typedef {{getItem: (key: string) => string | null, setItem: (key: string, text: string) => void}} Storage as `localStorage`, or of `fileStorage`
  * @typedef {import("./holding.js").Entry} Entry
  */
 
+import { same } from "./entries.js";
 import { frozen } from "./types.js";
 
 /** The shortest time between two writes. [ms] */
@@ -21,8 +24,10 @@ export class Cache {
   #service;
   #report;
   #clock;
-  /** @type {(() => {[name: string]: Entry}) | null} */
+  /** @type {(() => ReadonlyMap<string, Entry | null>) | null} */
   #next = null;
+  /** What was read at the start, and what this client has written itself. @type {Map<string, Entry>} */
+  #own = new Map();
   /** @type {(() => void) | null} */
   #cancel = null;
   #isReported = false;
@@ -47,14 +52,20 @@ export class Cache {
   read() {
     try {
       const text = this.#storage?.getItem(this.#key) ?? null;
-      return text === null ? new Map() : readCache(text, this.#service);
+      const kept = text === null ? new Map() : readCache(text, this.#service);
+      this.#own = new Map(kept);
+      return kept;
     } catch (error) {
       this.#report("what was kept of the parameters cannot be used", error);
       return new Map();
     }
   }
 
-  /** Keep what `give` gives: soon, and not more often than once a second. @param {() => {[name: string]: Entry}} give */
+  /**
+   * Keep what `give` gives, all that this run knows: soon, and not more often than once a second. null: there is nothing of this name any more.
+   *
+   * @param {() => ReadonlyMap<string, Entry | null>} give
+   */
   write(give) {
     if (this.#storage === null) return;
     this.#next = give;
@@ -69,11 +80,46 @@ export class Cache {
     this.#next = null;
     if (give === null) return;
     try {
-      this.#storage?.setItem(this.#key, JSON.stringify({ format: FORMAT, service: this.#service, parameters: give() }));
+      const parameters = Object.fromEntries(this.#merged(give()));
+      this.#storage?.setItem(this.#key, JSON.stringify({ format: FORMAT, service: this.#service, parameters }));
       this.#isReported = false;
     } catch (error) {
       if (!this.#isReported) this.#report("the parameters could not be kept", error);
       this.#isReported = true; // once, until it works again
+    }
+  }
+
+  /**
+   * What is in the storage, with what this client knows better: of two values that two clients have kept the one of the later commit counts.
+   * One that nobody else has kept gives way to an earlier commit too: that of a branch that was written anew.
+   *
+   * @param {ReadonlyMap<string, Entry | null>} news
+   */
+  #merged(news) {
+    const others = this.#stored();
+    /** @type {Map<string, Entry>} */
+    const merged = new Map(); // ours first: they stay if there are too many
+    for (const [name, entry] of news) {
+      const other = others.get(name);
+      others.delete(name);
+      if (entry === null) this.#own.delete(name);
+      else if (other !== undefined && other.number > entry.number && !same(other, this.#own.get(name))) merged.set(name, other);
+      else {
+        merged.set(name, entry);
+        this.#own.set(name, entry);
+      }
+    }
+    return [...merged, ...others].slice(0, MOST.names);
+  }
+
+  /** What is in the storage now; a damaged or foreign text is replaced. @returns {Map<string, Entry>} */
+  #stored() {
+    try {
+      const text = this.#storage?.getItem(this.#key) ?? null;
+      return text === null ? new Map() : readCache(text, this.#service);
+    } catch (error) {
+      if (error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError) return new Map();
+      throw error;
     }
   }
 }

@@ -62,18 +62,23 @@ export class Holding {
   #held = new Map();
   /** Of earlier runs, and what is known now. @type {Map<string, Entry>} */
   #cache;
+  /** What is to be kept of this run. @type {Map<string, Entry | null>} */
+  #news = new Map();
   /** @type {Map<number, Page>} */
   #pages = new Map();
-  /** When the reader counts as silent; null: it cannot be heard now, or counts so already. @type {number | null} */
+  /** When the reader counts as silent, if it can be heard then; null: it counts so already. @type {number | null} */
   #silentAt = null;
   #isSilent = false;
+  #isDeaf = true;
+  /** It was given time because it could not be heard: once, until it speaks again. */
+  #isGranted = false;
   /** The reader has said in this session, of this epoch, that all is written: what is not there is gone. */
   #isWritten = false;
   /** Of the content that was shown last. @type {string | null} */
   #epoch = null;
   /** @type {Reading | null} */
   reading = null;
-  /** Counts changes of what `cache` gives. */
+  /** Counts changes of `news`. */
   version = 0;
 
   /** @param {Iterable<[string, Entry]>} [cached] of an earlier run */
@@ -91,9 +96,12 @@ export class Holding {
     return this.#held.has(name);
   }
 
-  /** Whether the service has spoken of all names that are wanted, and what it said is certain. */
+  /** Whether the service speaks of all names that are wanted, and the reader has spoken as well, or was given its time to. */
   get isReady() {
-    return [...this.#held.values()].every((held) => held.told !== null && this.#isCertain(held));
+    return [...this.#held.values()].every(({ told, refused, page, isDoubted }) => {
+      const isTold = isDoubted ? this.#isSilent : told !== null && (this.reading !== null || this.#isSilent);
+      return isTold && refused === null && page !== null && this.#pages.get(page)?.isLive === true;
+    });
   }
 
   /** The newest commit of what is held. @returns {{commit: string, number: number} | null} */
@@ -106,9 +114,9 @@ export class Holding {
     return newest && { commit: newest.commit, number: newest.number };
   }
 
-  /** What to keep for the next run. @returns {{[name: string]: Entry}} */
-  get cache() {
-    return Object.fromEntries(this.#cache);
+  /** What this run has to keep for the next one; null: there is nothing of this name any more. @returns {ReadonlyMap<string, Entry | null>} */
+  get news() {
+    return this.#news;
   }
 
   /** Show a name in a view from now on. @param {View} view @returns {boolean} whether the name is new */
@@ -197,21 +205,23 @@ export class Holding {
     return changed;
   }
 
-  /** From now on the reader can be heard. @param {number} now */
+  /** From now on the reader can be heard. It is given time to speak, once: a connection that comes and goes hides nothing. @param {number} now @returns {View[]} */
   listening(now) {
     this.#isWritten = false;
-    if (!this.#isSilent) this.#silentAt = now + SILENT_FOR;
+    this.#isDeaf = false;
+    if (!this.#isSilent && !this.#isGranted) [this.#isGranted, this.#silentAt] = [true, now + SILENT_FOR];
+    return this.tick(now);
   }
 
   /** It cannot: the connection is lost, and pages tell that. */
   deaf() {
-    this.#silentAt = null;
+    this.#isDeaf = true;
   }
 
   /** The reader has said how it is. @param {Reading} reading @param {number} now @returns {View[]} */
   heard(reading, now) {
     this.reading = reading;
-    this.#isSilent = false;
+    this.#isSilent = this.#isGranted = false;
     this.#silentAt = now + SILENT_FOR;
     const changed = this.tick(now);
     if (!reading.is_current) return changed; // but what was there before is still written
@@ -226,8 +236,8 @@ export class Holding {
 
   /** Time has passed. @param {number} now @returns {View[]} */
   tick(now) {
-    if (this.#silentAt !== null && now >= this.#silentAt) [this.#isSilent, this.#silentAt] = [true, null];
-    const isHeard = !this.#isSilent && this.reading?.is_current !== false;
+    if (!this.#isDeaf && this.#silentAt !== null && now >= this.#silentAt) [this.#isSilent, this.#silentAt] = [true, null];
+    const isHeard = !this.#isSilent && this.reading?.is_current === true;
     const changed = [];
     for (const page of this.#pages.values()) {
       const isCertain = isHeard && (page.isLive || now < page.lostAt + LOST_FOR);
@@ -247,7 +257,7 @@ export class Holding {
   /** When `tick` is needed next, if nothing else happens; null: not before something else does. @param {number} now @returns {number | null} */
   deadline(now) {
     const times = [...this.#pages.values()].filter(({ isLive }) => !isLive).map(({ lostAt }) => lostAt + LOST_FOR);
-    if (this.#silentAt !== null) times.push(this.#silentAt);
+    if (!this.#isDeaf && this.#silentAt !== null) times.push(this.#silentAt);
     const coming = times.filter((time) => time > now);
     return coming.length > 0 ? Math.min(...coming) : null;
   }
@@ -278,11 +288,16 @@ export class Holding {
   #remember(name, { told, views }) {
     const cached = this.#cache.get(name);
     if (told === null || typeof told === "string") {
-      if (this.#cache.delete(name)) this.version += 1;
-    } else if (!same(cached, told) && [...views].every(({ good }) => good === told)) {
+      // What another client has kept meanwhile is taken away only if there is no doubt.
+      const isSure = this.#cache.delete(name) || this.#isWritten || told === "restricted";
+      if (!isSure || this.#news.get(name) === null) return;
+      this.#news.set(name, null);
+    } else {
+      if (same(cached, told) || ![...views].every(({ good }) => good === told)) return;
       this.#cache.set(name, told);
-      this.version += 1;
+      this.#news.set(name, told);
     }
+    this.version += 1;
   }
 
   /** @param {Held} held @returns {View[]} those that have changed */

@@ -44,6 +44,8 @@ export class Parameters {
   onreading = null;
 
   #link;
+  /** Whether nobody else uses the connection. */
+  #isOwn;
   #clock;
   #report;
   #holding;
@@ -67,7 +69,7 @@ export class Parameters {
    * @param {string} [what.url] of the router's WebSocket
    * @param {string} [what.realm]
    * @param {import("./session.js").Client} [what.client] `wampy(Wampy)` or `autobahn(autobahn)`
-   * @param {Link} [what.link] instead of `url`, `realm` and `client`
+   * @param {Link} [what.link] instead of `url`, `realm` and `client`; it stays open when this is closed
    * @param {import("./cache.js").Storage | null} [what.storage] where values are kept for the next start: `localStorage` in pages, nothing in
    *   Node.js, where `fileStorage(path)` is for it
    * @param {string} [what.name] of this client, for the census and in the storage: by default the path of the page or the program
@@ -83,6 +85,7 @@ export class Parameters {
     this.#report = report;
     this.#cache = new Cache({ storage: storage === undefined ? ownStorage(report) : storage, service, name: who.client, report, clock });
     this.#holding = new Holding(this.#cache.read());
+    this.#isOwn = link === undefined;
     this.#link = link ?? new Link(client ? () => client({ url, realm }) : null);
     this.mesh = new Mesh(this.#link, service);
     this.#holder = new Holder(service, who, () => this.#holding, clock, report);
@@ -135,7 +138,7 @@ export class Parameters {
   }
 
   /**
-   * Resolves when the service has answered about all names that were asked for.
+   * Resolves when the service has answered about all names that were asked for, and its reader has spoken, or was silent for 5 s.
    *
    * @param {{timeout?: number}} [options] [ms]
    * @returns {Promise<void>} rejects with a `MeshError` when that takes too long
@@ -159,7 +162,7 @@ export class Parameters {
     });
   }
 
-  /** Close everything, the connection as well. Values stay readable; what changed last is kept. */
+  /** Close everything; the connection as well, unless it was given. Values stay readable; what changed last is kept. */
   close() {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
@@ -168,7 +171,8 @@ export class Parameters {
     this.#pages.close();
     this.#cache.flush();
     for (const view of this.#parameters.keys()) this.#holding.drop(view);
-    this.mesh.close();
+    if (this.#isOwn) this.mesh.close();
+    else for (const live of [...this.mesh.lives]) live.close();
     for (const look of [...this.#waiting]) look();
   }
 
@@ -179,22 +183,27 @@ export class Parameters {
     for (let attempt = 0; !signal.aborted; attempt++) {
       const joined = await Promise.race([this.#link.joined(), ended]);
       if (joined === null) return;
+      const topic = `${this.service}.on_reading`;
+      let isLost = false;
+      const hear = (/** @type {any[]} */ _, /** @type {{[name: string]: any}} */ kwargs) => this.#heard(kwargs);
       try {
         this.#heardAt = null;
         this.#holder.begin(joined.session);
-        await Promise.race([joined.topics.add(`${this.service}.on_reading`, (_, kwargs) => this.#heard(kwargs)), joined.over]);
+        this.#changed(this.#holding.listening(this.#clock.now()));
+        await Promise.race([joined.topics.add(topic, hear), joined.over]);
         attempt = 0;
-        this.#holding.listening(this.#clock.now());
-        this.#planTick();
         await Promise.race([joined.over, ended]);
+        if (!this.#isOwn) await joined.topics.remove(topic, hear); // the session goes on, for others
       } catch (error) {
-        const isLost = /** @type {MeshError} */ (error).uri === "deltamesh.web.lost";
+        isLost = /** @type {MeshError} */ (error).uri === "deltamesh.web.lost";
         if (!isLost && !signal.aborted) this.#report("the reader cannot be heard", error);
       } finally {
         this.#holder.end();
         this.#holding.deaf();
       }
-      await pause(waitBefore(attempt), signal);
+      // The link takes its time before it connects again; the first moment of a session is not to be missed.
+      if (isLost) await Promise.race([joined.over.catch(() => undefined), ended]);
+      else await pause(waitBefore(attempt), signal);
     }
   }
 
@@ -222,7 +231,7 @@ export class Parameters {
     if (this.#closing.signal.aborted) return;
     if (this.#kept !== this.#holding.version) {
       this.#kept = this.#holding.version;
-      this.#cache.write(() => this.#holding.cache);
+      this.#cache.write(() => this.#holding.news);
       this.#holder.renewed();
     }
     this.#planTick();

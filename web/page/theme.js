@@ -2,7 +2,17 @@
 (() => {
   const KEY = "deltamesh.theme";
   const root = document.documentElement;
-  const stored = localStorage.getItem(KEY);
+
+  /** Do something with the storage; where the browser does not allow it, or it is full, nothing is kept. */
+  const withStorage = (use) => {
+    try {
+      return use(localStorage);
+    } catch (error) {
+      if (!(error instanceof DOMException)) throw error;
+      return null;
+    }
+  };
+  const stored = withStorage((storage) => storage.getItem(KEY));
   if (stored === "light" || stored === "dark") root.dataset.theme = stored;
 
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches);
@@ -13,7 +23,7 @@
     tell();
     button.addEventListener("click", () => {
       root.dataset.theme = isDark() ? "light" : "dark";
-      localStorage.setItem(KEY, root.dataset.theme);
+      withStorage((storage) => storage.setItem(KEY, root.dataset.theme));
       tell();
     });
   });

@@ -9,7 +9,7 @@
 import { NOTHING_SEEN } from "../page/plain.js";
 import { differenceOf } from "./difference.js";
 import { treeRows } from "./tree.js";
-import { longText } from "./values.js";
+import { isExact, longText } from "./values.js";
 
 /** Changes and commits that are asked for. */
 export const MOST_CHANGES = 50;
@@ -49,6 +49,25 @@ function entriesOf({ entries }) {
 export function isRestricted(state, name) {
   const open = seenOf(state, "public");
   return state.role === "administrator" && open.opened && !entriesOf(open).has(name);
+}
+
+/**
+ * Whether everybody may know a name. Of one that is to be added it is not known before: it counts as its nearest group does.
+ *
+ * @param {State} state @param {string} name
+ */
+export function isPublic(state, name) {
+  const open = seenOf(state, "public");
+  const segments = name.split(".");
+  if (!open.opened || segments.includes("secrets")) return false;
+  const [all, known] = [entriesOf(seenOf(state, "tree")), entriesOf(open)];
+  if (known.has(name) || all.has(name)) return known.has(name);
+  for (let length = segments.length - 1; length > 0; length--) {
+    const group = `${segments.slice(0, length).join(".")}.`;
+    const isIn = (/** @type {string} */ each) => each.startsWith(group);
+    if ([...all.keys()].some(isIn)) return [...known.keys()].some(isIn);
+  }
+  return true;
 }
 
 /** The last tree, and what it was made from: most drawings show the same one. @type {{from: any[], tree: ReturnType<typeof treeRows>}} */
@@ -170,7 +189,7 @@ export function detailModel(state, now) {
     isRestricted: restricted,
     value: isThere ? longText(value) : "",
     source,
-    meaning: isThere ? SOURCES[source] : "",
+    meaning: isThere ? `${SOURCES[source]}${isExact(value) ? "" : "; a number in it is too large for browsers, and may be rounded here"}` : "",
     problem: isThere ? null : notThere(state, held),
     // Between a value and its commit the tree may be a moment behind.
     facts: !isThere ? [] : entry?.commit === commit ? factsOf(entry, now) : [["Commit", shortCommit(commit)]],

@@ -67,9 +67,9 @@ function wrong(kind, text) {
   return { changes: null, layer: null, trouble: { kind, text, list: [] } };
 }
 
-/** A message for those who leave it empty. @param {Edit} edit */
-export function suggestedMessage({ name, isNew, isRemoval }) {
-  return `${isRemoval ? "Remove" : isNew ? "Add" : "Change"} ${name}`.slice(0, LONGEST_MESSAGE);
+/** A message for those who leave it empty: everybody can read it. @param {Edit} edit @param {boolean} isPublic whether everybody may know the name */
+export function suggestedMessage({ name, isNew, isRemoval }, isPublic) {
+  return `${isRemoval ? "Remove" : isNew ? "Add" : "Change"} ${isPublic ? name : "a restricted parameter"}`.slice(0, LONGEST_MESSAGE);
 }
 
 const SENTENCES = /** @type {{[name: string]: string}} */ ({

@@ -50,6 +50,8 @@ export function editor(act) {
     show(edit, warning) {
       if (edit === null) {
         if (dialog.open) dialog.close();
+        for (const selector of ["#edit-number", "#edit-text"]) find(selector).value = ""; // perhaps a secret
+        showDifference(find("#diff"), "");
         return;
       }
       const { name, isNew, isRemoval, control, preview, trouble, busy } = edit;

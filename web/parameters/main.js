@@ -10,7 +10,7 @@ import { REALM, ROUTER } from "../page/mesh.js";
 import { hostOf } from "../page/host.js";
 import { sorry, stateOf, trouble } from "../page/plain.js";
 import { signIn } from "./administrator.js";
-import { censusModel, commitModels, detailModel, entryOf, historyModels, keptModels, nameOf, placeText, problemsModel, readerModel, readingOf, seenOf, shortCommit, treeModel } from "./derive.js";
+import { censusModel, commitModels, detailModel, entryOf, historyModels, isPublic, keptModels, nameOf, placeText, problemsModel, readerModel, readingOf, seenOf, shortCommit, treeModel } from "./derive.js";
 import { begun, changed, requestOf, suggestedMessage, troubleOf } from "./edit.js";
 import { editor, showDifference, showTrouble } from "./editor.js";
 import { ParametersPage } from "./store.js";
@@ -111,7 +111,12 @@ function recall() {
 function begin(edit) {
   store.set({ edit, done: "" });
   const reading = readingOf(store.state);
-  form.open(edit, Array.isArray(reading?.layers) ? reading.layers.map(String) : [], edit.isNew ? "" : suggestedMessage(edit));
+  form.open(edit, Array.isArray(reading?.layers) ? reading.layers.map(String) : [], edit.isNew ? "" : suggested(edit));
+}
+
+/** @param {import("./edit.js").Edit} edit */
+function suggested(edit) {
+  return suggestedMessage(edit, isPublic(store.state, edit.name));
 }
 
 function headOf() {
@@ -148,13 +153,13 @@ async function next() {
     if (edit.preview === null) {
       const { diff, files } = await store.repository("preview", [changes, layer]);
       end({ preview: { diff: String(diff), files } });
-      if (!form.message) find("#message").value = suggestedMessage(edit);
+      if (!form.message) find("#message").value = suggested(edit);
       find("#message").focus();
     } else {
-      const { commit } = await store.repository("change", [changes, form.message || suggestedMessage(edit), layer, edit.head]);
+      const { commit } = await store.repository("change", [changes, form.message || suggested(edit), layer, edit.head]);
       store.set({ edit: null, done: `Committed as ${shortCommit(commit)}.` });
       if (edit.isNew) choose(edit.name);
-      announce(`${suggestedMessage(edit)}: committed`);
+      announce(`${suggested(edit)}: committed`);
     }
   } catch (error) {
     end({ trouble: troubleOf(error) });
@@ -220,7 +225,11 @@ find("#reverting").addEventListener("close", () => store.set({ reverting: null }
 // Who looks
 
 find("#sign-in-open").addEventListener("click", () => find("#sign-in").showModal());
-find("#sign-out").addEventListener("click", () => store.leave());
+find("#sign-out").addEventListener("click", () => {
+  store.leave();
+  find("#heard").textContent = "";
+  announce("Signed out"); // and not what perhaps waits
+});
 find("#sign-in-form").addEventListener("submit", async (/** @type {Event} */ event) => {
   event.preventDefault();
   const ticket = find("#ticket");

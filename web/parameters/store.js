@@ -39,8 +39,17 @@ function storedNames() {
     const stored = JSON.parse(localStorage.getItem(KEPT_KEY) ?? "[]");
     return Array.isArray(stored) ? [...new Set(stored.filter(isName))].slice(0, MOST_KEPT) : [];
   } catch (error) {
-    if (error instanceof SyntaxError) return []; // written by something else: begin anew
+    if (error instanceof SyntaxError || error instanceof DOMException) return []; // written by something else, or not allowed: begin anew
     throw error;
+  }
+}
+
+/** Keep the names for the next visit, where the browser allows it and has room. @param {string[]} names */
+function storeNames(names) {
+  try {
+    localStorage.setItem(KEPT_KEY, JSON.stringify(names));
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error; // else they are kept as long as the page is open
   }
 }
 
@@ -50,7 +59,7 @@ export class ParametersPage extends Store {
   #signIn;
   /** @type {{[role in Role]: Mesh | null}} */
   #meshes;
-  /** @type {Map<string, {asked: string, live: import("../deltamesh.js").Live}>} */
+  /** @type {Map<string, {asked: string, role: Role | null, live: import("../deltamesh.js").Live}>} */
   #lives = new Map();
   /** @type {Map<string, import("../deltamesh.js").Parameter>} */
   #kept = new Map();
@@ -104,7 +113,7 @@ export class ParametersPage extends Store {
       this.#kept.get(name)?.close();
       this.#kept.delete(name);
     } else if (this.#kept.size < MOST_KEPT) this.#keep(name);
-    localStorage.setItem(KEPT_KEY, JSON.stringify([...this.#kept.keys()]));
+    storeNames([...this.#kept.keys()]);
     this.#showKept();
   }
 
@@ -159,7 +168,8 @@ export class ParametersPage extends Store {
   }
 
   /**
-   * Follow a resource under `key` in place of what was followed there. What is shown stays until the answer, unless it is of another name.
+   * Follow a resource under `key` in place of what was followed there. What is shown stays until the answer, unless it is of another name, or
+   * of a right that is given up: that vanishes at once, whether anybody answers or not.
    *
    * @param {string} key @param {Role | null} role null: follow nothing @param {string} resource @param {{[name: string]: any}} params
    */
@@ -171,7 +181,8 @@ export class ParametersPage extends Store {
     this.#lives.delete(key);
     const mesh = role && this.#meshes[role];
     if (!mesh) return this.#see(key, NOTHING_SEEN);
-    const isSame = before !== undefined && JSON.stringify(before.live.params) === JSON.stringify(params);
+    const isAllowed = before?.role !== "administrator" || role === "administrator";
+    const isSame = before !== undefined && isAllowed && JSON.stringify(before.live.params) === JSON.stringify(params);
     const meanwhile = isSame ? (this.state.seen[key] ?? NOTHING_SEEN) : NOTHING_SEEN;
     this.#see(key, meanwhile);
     const live = follow(mesh, resource, params, (seen) => {
@@ -179,7 +190,7 @@ export class ParametersPage extends Store {
       const isAnswered = seen.opened || seen.status === "closed";
       this.#see(key, isAnswered ? seen : { ...seen, entries: meanwhile.entries, opened: meanwhile.opened });
     });
-    this.#lives.set(key, { asked, live });
+    this.#lives.set(key, { asked, role, live });
   }
 
   /** @param {string} key @param {Seen} seen */
