@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,12 +11,13 @@ from typing import Annotated, Any
 import pytest
 from msgspec import Meta
 from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
 
 from deltamesh.connection import Connection
 from deltamesh.parameters import Parameter, Parameters, State
 from deltamesh.parameters.client import holding as holding_module
 from deltamesh.parameters.reader.census import Census
-from tests.mesh.mesh import Inside, pause, until
+from tests.mesh.mesh import Inside, until
 from tests.parameters.source import World, is_so
 from tests.running_router import RunningRouter
 
@@ -62,10 +64,11 @@ async def test_a_default_at_once_the_current_value_next_and_every_change_after_t
 
     assert states.pop() == State(5, "default")  # it was stopped, and nobody knows any longer
     assert states == ended
-    assert [state.value for state in states] == [5, *range(6, 17), 5]
+    live = [state for state in states if state.source == "live"]
+    assert [state.value for state in live] == [*range(6, 17)]
+    assert [state.commit for state in live[1:]] == commits
     assert states[0] == State(5, "default")
-    assert [state.source for state in states[1:-1]] == ["live"] * 11
-    assert [state.commit for state in states[2:-1]] == commits
+    assert states[1:-1] in (live, [State(6, "stale", live[0].commit), *live])  # before the reader was heard
     assert states[-1] == State(5, "default", is_current=True)
     assert parameters.problem == "it was stopped"
 
@@ -126,6 +129,22 @@ async def test_it_is_stale_without_a_follower_and_live_with_the_next_one(inside:
     await is_so(a, 2, "live")
     await parameters.stop()
     source.stop()
+
+
+async def test_without_a_reader_it_is_ready_and_stale(inside: MakeInside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holding_module, "SILENCE", 1.0)
+    world = World(inside, "com.example.unread")
+    source = await world.start(a=1)
+    source.stop()
+    parameters = await world.client()
+    a = parameters.get("a", 0)
+    states = seen(a)
+    await parameters.when_ready()
+    problem = parameters.problem
+    await parameters.stop()
+
+    assert states == [State(0, "default"), State(1, "stale", f"{1:040x}")]
+    assert problem == "nothing was heard of the reader for 1 s"
 
 
 async def test_it_is_stale_when_the_reader_is_behind_or_silent(inside: MakeInside, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -358,15 +377,52 @@ async def test_one_callback_that_fails_does_not_keep_others_from_their_news(insi
     parameters = await world.client()
     a = parameters.get("a", 0)
     a.on_change(lambda _: 1 // 0)
+    a.on_change(lambda _: sys.exit("callback"))
     states = seen(a)
     await is_so(a, 1, "live")
-    await pause()
+    await source.commit(a=2)
+    await is_so(a, 2, "live")
     await parameters.stop()
     source.stop()
 
     told, errors[:] = list(errors), []
-    assert [state.value for state in states][:2] == [0, 1]
+    assert [state.value for state in states if state.source == "live"] == [1, 2]
     assert "ZeroDivisionError" in told[0]
+    assert "SystemExit" in told[1]
+    assert {state.source for state in states} == {"default", "stale", "live"}
+
+
+@pytest.mark.usefixtures("forgiving")
+async def test_a_callback_that_stops_all_is_told_of_once_and_in_order(inside: MakeInside) -> None:
+    world = World(inside, "com.example.stopped_inside")
+    source = await world.start(a=1, b=1)
+    parameters = await world.client()
+    a, b = parameters.get("a", 0), parameters.get("b", 0)
+    await parameters.when_ready()
+    ends: list[Any] = []
+    a.on_change(lambda _: ends.append(parameters.stop()) if not ends else None)
+    histories = [seen(a), seen(b)]
+    await source.commit(a=2, b=2)
+    await until(lambda: ends)
+    await ends[0]
+    source.stop()
+
+    for states in histories:
+        assert [(state.value, state.source) for state in states] == [(1, "live"), (2, "live"), (2, "stale")]
+    assert (a.state, b.state) == (histories[0][-1], histories[1][-1])
+
+
+async def test_who_waits_is_told_that_it_was_stopped(inside: MakeInside) -> None:
+    world = World(inside, "com.example.waits")  # which does not exist
+    parameters = await world.client()
+    parameters.get("a", 0)
+    waiting = parameters.when_ready()
+    await parameters.stop()
+    for each in (waiting, parameters.when_ready()):
+        with pytest.raises(RuntimeError, match="it was stopped"):
+            await each
+    with pytest.raises(RuntimeError, match="it was stopped"):
+        await deferToThread(parameters.ready)
 
 
 async def test_to_block_in_the_reactor_is_refused(inside: MakeInside) -> None:

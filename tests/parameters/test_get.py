@@ -28,6 +28,7 @@ async def test_it_prints_what_is_known_and_fails_if_anything_is_not(inside: Call
     both = await get(world.uri, "a.b", "c", "--cache", "cache", "--router", router, cwd=tmp_path)
     absent = await get(world.uri, "a.b", "nothing", "--json", "--router", router, cwd=tmp_path)
     source.stop()
+    unread = await get(world.uri, "a.b", "--router", router, "--timeout", "30", cwd=tmp_path)
     cached = await get(world.uri, "a.b", "--cache", "cache", "--router", f"unix:{tmp_path}/none", "--timeout", "0.5", cwd=tmp_path)
     wrong = await get(world.uri, "a..b", "--router", router, cwd=tmp_path)
 
@@ -38,6 +39,8 @@ async def test_it_prints_what_is_known_and_fails_if_anything_is_not(inside: Call
         {"name": "a.b", "value": [1, "x"], "source": "live", "commit": f"{1:040x}", "error": None, "is_current": True},
         {"name": "nothing", "value": None, "source": "default", "commit": None, "error": None, "is_current": True},
     ]
+    assert (unread.returncode, unread.stdout) == (0, 'a.b = [1,"x"]  (stale, 000000000000)\n')
+    assert unread.stderr == "warning: not all of this is current: nothing was heard of the reader for 5 s\n"
     assert (cached.returncode, cached.stdout) == (0, 'a.b = [1,"x"]  (cache, 000000000000)\n')
     assert cached.stderr.startswith("warning: not all of this is current: no router at")
     assert (wrong.returncode, wrong.stdout) == (2, "")

@@ -39,6 +39,7 @@ class World(RuleBasedStateMachine):
         self.now = 100.0
         self.cached = {name: entry(value, 0) for name, value in cached.items()}
         self.holding = Holding(self.cached)
+        self.is_confirmed = False  # the reader has said that it is current
         self.states: list[dict[str, News]] = [{}]
         self.asked: dict[int, Open] = {}  # pages that are to be opened
         self.pages: dict[int, tuple[tuple[str, ...], int, bool]] = {}  # names, place in the list, whether it is live
@@ -133,6 +134,7 @@ class World(RuleBasedStateMachine):
 
     @rule(is_current=st.booleans())
     def hear(self, is_current: bool) -> None:
+        self.is_confirmed = self.is_confirmed or is_current
         self.take(self.holding.heard(is_current, None, self.now))
 
     @rule()
@@ -176,6 +178,7 @@ class World(RuleBasedStateMachine):
             assert places[-1] >= self.least[handle], "it went back"
             self.least[handle] = max(self.least[handle], places[0])
         assert state.is_current == (state.source is Source.LIVE) or state.source is Source.DEFAULT
+        assert self.is_confirmed or not state.is_current
         if state.error is not None:
             assert not state.is_current
 
@@ -200,7 +203,7 @@ class World(RuleBasedStateMachine):
                 self.pages[page] = (names, len(self.states) - 1, True)
                 self.deliver(page, {name: self.states[-1].get(name) for name in names})
                 self.take(self.holding.status(page, True, self.now))
-            self.take(self.holding.heard(True, None, self.now))
+            self.hear(True)
             self.look(0.5)
         wanted = sorted({name for name, _, _ in self.shown.values()})
         assert sorted(name for names, _, _ in self.pages.values() for name in names) == wanted
@@ -242,6 +245,7 @@ def states(holding: Holding, *names: str) -> list[State[Any]]:
 
 def test_a_default_is_there_before_anything_else_and_a_live_value_follows() -> None:
     holding = Holding()
+    holding.heard(True, None, 0.0)
     handle, first = holding.want("a", 5, INTEGER)
     (page,) = holding.turn(0)
     (change,) = holding.shown(page.page, Position("E", 3), {"a": entry(6, 2)})
@@ -264,6 +268,7 @@ def test_the_cache_is_shown_until_the_service_has_spoken() -> None:
     assert b.error is not None
     assert states(holding, "a", "b") == [State(-1, Source.DEFAULT, None, None, True), State(3, Source.LIVE, "c2", None, True)]
     assert holding.to_cache() == {"b": entry(3, 2)}
+    assert holding.gone == {"a"}
 
 
 def test_a_value_of_the_wrong_type_keeps_the_last_good_one() -> None:
@@ -341,6 +346,64 @@ def test_all_is_stale_when_the_reader_is_silent_or_says_that_it_is_behind() -> N
 
     assert [each.state.source for each in (silent, current, behind)] == [Source.STALE, Source.LIVE, Source.STALE]
     assert holding.reading == "the disk is full"
+
+
+def begun() -> tuple[Holding, int]:
+    """Return a holding that listens since 0 s, whose page shows "a", and nothing of "b"; and the page."""
+    holding = Holding()
+    for name in ("a", "b"):
+        holding.want(name, -1, INTEGER)
+    (page,) = holding.turn(0)
+    holding.listening(0.0)
+    (change,) = holding.shown(page.page, Position("E", 1), {"a": entry(1, 1), "b": None})
+    assert change.state == State(1, Source.STALE, "c1")  # the value is there, but nobody has confirmed it
+    return holding, page.page
+
+
+def test_nothing_is_live_until_the_reader_has_said_that_it_is_current() -> None:
+    holding, _ = begun()
+    assert not holding.is_ready
+    live, none = holding.heard(True, None, 1.0)
+
+    assert live.state == State(1, Source.LIVE, "c1", None, True)
+    assert none.state == State(-1, Source.DEFAULT, None, None, True)
+    assert holding.is_ready
+
+
+def test_who_begins_while_the_reader_is_gone_waits_for_it_and_is_ready_with_what_there_is() -> None:
+    holding, _ = begun()
+    holding.deaf()
+    holding.listening(SILENCE - 1)  # a connection that comes and goes gives it no more time
+    assert holding.look(SILENCE - 0.1) == []
+    assert not holding.is_ready
+    assert holding.next_look(SILENCE - 0.1) == SILENCE
+    assert holding.look(SILENCE) == []
+
+    assert holding.is_ready
+    assert holding.reading is not None
+    assert states(holding, "a", "b") == [State(1, Source.STALE, "c1"), State(-1, Source.DEFAULT)]
+
+
+def test_who_begins_while_the_reader_is_behind_is_ready_with_what_there_is() -> None:
+    holding, _ = begun()
+
+    assert holding.heard(False, "the disk is full", 1.0) == []
+    assert holding.is_ready
+    assert states(holding, "a") == [State(1, Source.STALE, "c1")]
+
+
+def test_a_default_cannot_be_changed_for_the_next_time() -> None:
+    holding = Holding()
+    default = [1]
+    _, first = holding.want("a", default, ANY)
+    first.value.append(2)
+    (page,) = holding.turn(0)
+    holding.heard(True, None, 0.0)
+    for number in (1, 2):
+        holding.shown(page.page, Position("E", 2 * number), {"a": entry([7], number)})
+        (again,) = holding.shown(page.page, Position("E", 2 * number + 1), {"a": None})
+        assert again.state.value == [1]
+        again.state.value.append(2)
 
 
 def test_a_connection_that_comes_and_goes_does_not_hide_that_the_reader_is_silent() -> None:

@@ -231,7 +231,7 @@ class Program:
         # what is told late: by a look, which comes some ticks after the moment
         if not page.is_live and self.now > page.lost_since + DOUBT + LOOK:
             raise Violation(f"{self.name}: {name} is called live, its page was lost long ago")
-        if self.heard is not None and not (self.heard[1] and self.now <= self.heard[0] + SILENCE + LOOK):
+        if self.heard is None or not (self.heard[1] and self.now <= self.heard[0] + SILENCE + LOOK):
             raise Violation(f"{self.name}: {name} is called live, and the reader said {self.heard}")
 
     def check_agreement(self, content: Content) -> None:

@@ -21,15 +21,61 @@ from tests.running_router import ROOT
 pytestmark = pytest.mark.mesh
 
 
-class Program:
-    """See `program`."""
+PROGRAM = ("-m", "tests.parameters.program")
 
-    def __init__(self, kind: str, url: str, service: str, cache: Path) -> None:
+FORKS = """
+import json, os, sys
+from deltamesh.parameters import Parameters
+url, service = sys.argv[1:]
+def refused(call):
+    try:
+        call()
+    except RuntimeError as error:
+        return str(error)
+def say(what, **more):
+    print(json.dumps({"what": what, "value": a.value, "source": a.source, "problem": parameters.problem, **more}), flush=True)
+parameters = Parameters.connect(url, service)
+a = parameters.get("a", 0)
+parameters.ready(60)
+child = os.fork()
+if child == 0:
+    say("child", connect=refused(lambda: Parameters.connect(url, service)), ready=refused(parameters.ready), current=a.is_current)
+    parameters.close()
+    sys.exit(3)
+say("parent", code=os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+sys.stdin.read()
+parameters.close()
+"""
+
+ENDS_ITS_LOOP = """
+import asyncio, json, sys, time
+from deltamesh.parameters import Parameters
+url, service = sys.argv[1:]
+def say(what, **more):
+    print(json.dumps({"what": what, "value": a.value, "source": a.source, "problem": parameters.problem}), flush=True)
+async def main():
+    parameters = Parameters.connect(url, service)
+    a = parameters.get("a", 0)
+    await parameters.when_ready()
+    return parameters, a
+parameters, a = asyncio.run(main())
+say("ended")
+while a.value != 2:
+    time.sleep(0.01)
+say("changed")
+sys.stdin.read()
+"""
+
+
+class Program:
+    """Python with these arguments, see `program`."""
+
+    def __init__(self, *arguments: object) -> None:
         paths = [str(ROOT / "components"), *filter(None, [os.environ.get("PYTHONPATH")])]
         self.said: list[dict[str, Any]] = []
         self.errors = ""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.parameters.program", kind, url, service, str(cache)],
+            [sys.executable, *map(str, arguments)],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
             text=True,
@@ -98,7 +144,7 @@ async def test_a_program_without_twisted_follows_and_begins_anew_with_its_cache(
     world = World(inside, f"com.example.program_{kind}")
     cache = tmp_path / "cache"
     source = await world.start(a=1)
-    running = program(kind, world.inside.url, world.uri, cache)
+    running = program(*PROGRAM, kind, world.inside.url, world.uri, cache)
     await running.shows("a", 1, "live")
     await running.says("ready")
     await source.commit(a=2, b="text")
@@ -108,7 +154,7 @@ async def test_a_program_without_twisted_follows_and_begins_anew_with_its_cache(
     await running.shows("a", 2, "stale")
     code = await running.ended()
     await source.commit(a=3)
-    again = program(f"{kind}-abrupt", world.inside.url, world.uri, cache)
+    again = program(*PROGRAM, f"{kind}-abrupt", world.inside.url, world.uri, cache)
     await again.shows("a", 3, "live")
     await again.says("ready")
     abrupt_code = await again.ended()
@@ -129,7 +175,7 @@ async def test_a_program_without_twisted_follows_and_begins_anew_with_its_cache(
 
 
 async def test_a_program_starts_without_anybody(program: Callable[..., Program], tmp_path: Path) -> None:
-    alone = program("threads", f"unix:{tmp_path}/nobody", "com.example.nobody", tmp_path / "cache")
+    alone = program(*PROGRAM, "threads", f"unix:{tmp_path}/nobody", "com.example.nobody", tmp_path / "cache")
     await alone.says("not ready in a millisecond")
     alone.kill()
 
@@ -137,3 +183,40 @@ async def test_a_program_starts_without_anybody(program: Callable[..., Program],
         ("a", 0, "default"),
         ("b", "none", "default"),
     ]
+
+
+async def test_a_forked_process_knows_that_it_is_one(inside: Callable[..., Inside], program: Callable[..., Program]) -> None:
+    world = World(inside, "com.example.forks")
+    source = await world.start(a=1)
+    forks = program("-c", FORKS, world.inside.url, world.uri)
+    await forks.says("parent")
+    await forks.ended()
+    source.stop()
+
+    child, parent = forks.said
+    assert child["problem"].startswith("forked: connect anew")
+    assert (child["value"], child["source"], child["current"]) == (1, "stale", False)
+    assert child["problem"] in child["ready"]
+    assert "forked" in child["connect"]
+    assert parent == {"what": "parent", "value": 1, "source": "live", "problem": None, "code": 3}
+    assert "Traceback" not in forks.errors
+
+
+async def test_when_an_event_loop_has_ended_values_go_on_but_are_not_called_live(
+    inside: Callable[..., Inside], program: Callable[..., Program]
+) -> None:
+    world = World(inside, "com.example.loops")
+    source = await world.start(a=1)
+    ends = program("-c", ENDS_ITS_LOOP, world.inside.url, world.uri)
+    await ends.says("ended")
+    await source.commit(a=2)
+    await ends.says("changed")
+    code = await ends.ended()
+    source.stop()
+
+    problem = "the event loop has ended: connect anew"
+    assert ends.said == [
+        {"what": "ended", "value": 1, "source": "stale", "problem": problem},
+        {"what": "changed", "value": 2, "source": "stale", "problem": problem},
+    ]
+    assert (code, ends.errors) == (0, "")

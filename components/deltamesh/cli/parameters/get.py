@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -69,14 +70,14 @@ def get(router: Router, service: str, names: tuple[str, ...], watch: bool, cache
 
 
 async def _settled(router: Router, connection: Connection, parameters: Parameters) -> None:
-    """Return when all is known; say why if it is not in time."""
+    """Return when all is known, or not in time; say why if that is not all current."""
     waiting = parameters.when_ready()
     assert isinstance(waiting, Deferred), "this is a program of Twisted"
     waiting.addTimeout(router.timeout, connection.reactor)
-    try:
+    with suppress(TwistedTimeoutError):
         await waiting
-    except TwistedTimeoutError:
-        absence = router.absence(connection) if connection.session is None else parameters.problem
+    absence = router.absence(connection) if connection.session is None else parameters.problem
+    if absence is not None:
         click.echo(f"warning: not all of this is current: {absence}", err=True)
 
 

@@ -187,11 +187,10 @@ class Following:
         self._plan_look()
         try:
             self._subscription = await session.subscribe(self._hear, self._mesh.uris.action("on_reading"))
-        except (WampError, TransportLost) as error:
-            problem = answered(error)
-            if not problem.retry:
-                self.log.warn("the reader cannot be heard, so values may be older than they seem: {problem}", problem=problem)
+        except TransportLost:
             return
+        except WampError as error:
+            self.log.warn("the reader cannot be heard, so nothing is known to be current: {problem}", problem=answered(error))
         with self._lock:
             self._holding.listening(monotonic())
         self._plan_look()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,7 +44,7 @@ class Handle:
         if isinstance(news, Entry):
             self.take(news, is_heard=True)
         else:
-            self.good, self.entry, self.is_heard = self.default, None, True
+            self.good, self.entry, self.is_heard = deepcopy(self.default), None, True
             self.error = None if news is None else f"{self.name}: {news.reason}"
 
     def present(self, *, is_certain: bool) -> State[Any]:

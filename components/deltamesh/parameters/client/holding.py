@@ -9,12 +9,13 @@ itself, and the time [s]; out come the changes of parameters, in order, and page
 *Promises.* A parameter has a value from the first moment on, and always: its default, what the cache had, or what the service had at
 some position; after the service has spoken, it never goes back to an earlier position. A value that is not of the type which was asked
 for is never shown: the last good one stays. A service that has nothing because nobody has written it yet takes no value away: that a name
-is gone counts when the reader says that all is written.
+is gone counts when the reader says that all is written. Nothing is live before the reader has been heard, in this run, to be current.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from deltamesh.parameters.client.handle import Handle
 from deltamesh.parameters.client.news import Entry, News
 from deltamesh.parameters.client.news import is_same as is_same_news
 from deltamesh.parameters.client.pages import Output, Pages
-from deltamesh.parameters.client.state import Source, State
+from deltamesh.parameters.client.state import State, uncertain
 from deltamesh.parameters.client.state import is_same as is_same_state
 from deltamesh.parameters.client.typed import Check
 from deltamesh.stream import Position
@@ -32,6 +33,9 @@ DOUBT: Final = 0.5
 
 SILENCE: Final = 5.0
 """How long the reader may say nothing before all is stale [s]: it speaks each second."""
+
+UNHEARD: Final = "the reader has not been heard yet"
+"""What is wrong with the reader at first: it has not spoken, but may still do so in time."""
 
 LOOK: Final = 0.5
 """Pause between two looks at pages that wait for each other, or are without their stream [s]."""
@@ -60,11 +64,12 @@ class Holding:
     """See the module. `cached` is what the cache had."""
 
     def __init__(self, cached: Mapping[str, Entry] | None = None) -> None:
-        self.reading: str | None = None
+        self.reading: str | None = UNHEARD
         """What is wrong with the reader, as far as is known; None: nothing."""
         self.version = 0
         """Changes with what belongs into the cache."""
         self._cached = dict(cached or {})
+        self._left: dict[str, Entry] = {}  # what was known of names that are wanted no longer
         self._names: dict[str, _Name] = {}
         self._handles: dict[int, str] = {}
         self._last = 0  # handle
@@ -86,11 +91,11 @@ class Holding:
         """Return a new handle for `name`, and its state: `default`, which is of the right type, or the best that is known."""
         known = self._names.get(name)
         if known is None:
-            known = self._names[name] = _Name(kept=self._cached.get(name))
+            known = self._names[name] = _Name(kept=self._left.pop(name, None) or self._cached.get(name))
             self._are_names_new = True
             self._serve(name, known)
         self._last += 1
-        handle = Handle(self._last, name, default, check, default)
+        handle = Handle(self._last, name, default, check, deepcopy(default))
         if known.kept is not None:
             handle.take(known.kept, is_heard=False)
         if known.is_heard:
@@ -111,9 +116,8 @@ class Holding:
             self._doubted.discard(name)
             self._cached.pop(name, None)
             if known.kept is not None:
-                self._cached[name] = known.kept
-        state = handle.state
-        return State(state.value, Source.STALE if state.source is Source.LIVE else state.source, state.commit, state.error)
+                self._left[name] = known.kept
+        return uncertain(handle.state)
 
     @property
     def names(self) -> list[str]:
@@ -128,13 +132,18 @@ class Holding:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the service has spoken of all names, and what it said is certain."""
-        return all([known.is_heard and self._is_certain(name) for name, known in self._names.items()])
+        """Whether the service has spoken of all names, and the reader of the service, or the latter was silent for too long."""
+        return self.reading != UNHEARD and all([self._is_answered(name) for name in self._names])
 
     def to_cache(self) -> dict[str, Entry]:
-        """Return what belongs into the cache: the last good entries, also of names that are not wanted in this run."""
+        """Return what belongs into the cache: the last good entries of names that are or were wanted in this run."""
         kept = {name: known.kept for name, known in self._names.items()}
-        return {name: entry for name, entry in (self._cached | kept).items() if entry is not None}
+        return {name: entry for name, entry in (self._left | kept).items() if entry is not None}
+
+    @property
+    def gone(self) -> set[str]:
+        """Wanted names of which the service says that there is none, or not for this program: no cache should have them."""
+        return {name for name, known in self._names.items() if known.is_heard and not isinstance(known.news, Entry)}
 
     # Pages
 
@@ -198,7 +207,7 @@ class Holding:
         """From now on the reader can be heard. It is given time to speak, once: a connection that comes and goes hides nothing."""
         self._is_deaf = False
         self._is_written = False
-        if self.reading is None and not self._is_granted:
+        if self.reading in (None, UNHEARD) and not self._is_granted:
             self._is_granted = True
             self._deadline = now + SILENCE
 
@@ -243,8 +252,12 @@ class Holding:
         return [] if (was is None) == (problem is None) else self._refresh(self._names)
 
     def _is_certain(self, name: str) -> bool:
+        return self.reading is None and self._is_answered(name)
+
+    def _is_answered(self, name: str) -> bool:
+        """Whether a page that is live has it; if it may be gone, the reader is waited for, unless that is of no use."""
         page = self._pages.server(name)
-        return self.reading is None and page is not None and page not in self._doubtful and name not in self._doubted
+        return page is not None and page not in self._doubtful and (name not in self._doubted or self.reading is not None)
 
     def _serve(self, name: str, known: _Name) -> bool:
         """Take over what its page says of a name; return whether that is something else than before."""

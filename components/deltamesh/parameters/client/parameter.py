@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from twisted.logger import Logger
 
-from deltamesh.parameters.client.state import Source, State
+from deltamesh.parameters.client.state import Source, State, uncertain
 
 if TYPE_CHECKING:
     from deltamesh.parameters.client.parameters import Parameters
@@ -40,17 +40,21 @@ class Parameter(Generic[_T]):
     @property
     def state(self) -> State[_T]:
         """Value, source, commit and error of one moment."""
-        return self._state
+        return self._state if self._parameters.adrift is None else uncertain(self._state)
 
     @property
     def value(self) -> _T:
-        """The newest value of the right type that is known; the default if there is none."""
+        """
+        The newest value of the right type that is known; the default if there is none.
+
+        All who asked for an equal parameter have this object, so a list or the like is not to be changed: copy it first.
+        """
         return self._state.value
 
     @property
     def source(self) -> Source:
         """Where the value comes from: "default", "cache", "live" or "stale", see `Source`."""
-        return self._state.source
+        return self.state.source
 
     @property
     def commit(self) -> str | None:
@@ -65,14 +69,14 @@ class Parameter(Generic[_T]):
     @property
     def is_current(self) -> bool:
         """Whether this is what the service says now: a live value, or the default because the service has none of that name."""
-        return self._state.is_current
+        return self.state.is_current
 
     def on_change(self, callback: Callable[[Parameter[_T]], object]) -> None:
         """
         Call `callback(parameter)` after each change of the state from now on, in order.
 
         The parameter shows the change that it is called for. It is called where `Parameters` delivers: in the reactor's thread, or on the
-        event loop of the asyncio program that called `Parameters.connect`.
+        event loop of the asyncio program that called `Parameters.connect`. Whatever it raises is logged and ends nothing, `SystemExit` too.
         """
         self._callbacks.append(callback)
 
@@ -108,7 +112,7 @@ class Parameter(Generic[_T]):
         for callback in list(self._callbacks):
             try:
                 callback(self)
-            except Exception:  # noqa: BLE001 - the application's, which must not keep others from their news
+            except BaseException:  # noqa: BLE001 - the application's, which must not keep others from their news
                 self.log.failure("a callback of the parameter {name} failed", name=self.name)
 
     def _tell_error(self) -> None:

@@ -16,9 +16,8 @@ import random
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -32,13 +31,14 @@ from deltamesh.client import Mesh
 from deltamesh.connection import DEFAULT_REALM, Connection
 from deltamesh.identity import NOBODY, Identity
 from deltamesh.parameters.client.cache import Cache
+from deltamesh.parameters.client.delivery import Deliver, Delivery, at_once, in_loop
 from deltamesh.parameters.client.following import Following
 from deltamesh.parameters.client.holding import Change, Holding
 from deltamesh.parameters.client.news import Entry
 from deltamesh.parameters.client.parameter import Parameter
 from deltamesh.parameters.client.report import Report
 from deltamesh.parameters.client.saving import Saving
-from deltamesh.parameters.client.thread import running_reactor
+from deltamesh.parameters.client.thread import is_orphan, running_reactor
 from deltamesh.parameters.client.typed import check_of, checked_default, text_of
 from deltamesh.parameters.names import objection
 
@@ -47,14 +47,8 @@ _T = TypeVar("_T")
 SOON: Final = 0.01
 """How long names are collected that threads want one after the other, so that they are asked for together [s]."""
 
-SAVING: Final = 1.0
-"""Pause between two writings of the cache [s]."""
-
 MAX_CLIENT: Final = 100
 """Characters of what a client calls itself."""
-
-Deliver = Callable[[Callable[[], None]], object]
-"""Takes a function, and calls it soon where callbacks are to run, in the order in which it got them."""
 
 
 class Parameters:
@@ -86,7 +80,7 @@ class Parameters:
             raise ValueError(f"client is what people call this program: at most {MAX_CLIENT} characters that can be printed")
         self._connection = connection
         self._reactor = connection.reactor
-        self._deliver = deliver or _at_once
+        self._delivery = Delivery(deliver or at_once)
         self._is_own = False  # the connection is
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.RLock()  # which the code of a type's class may need again
@@ -121,7 +115,7 @@ class Parameters:
         loop = _running_loop()
         reactor = running_reactor()
         connection = Connection(url, realm=realm, identity=identity, reactor=reactor)
-        made = cls(connection, service, cache=cache, client=client, deliver=None if loop is None else partial(_in_loop, loop))
+        made = cls(connection, service, cache=cache, client=client, deliver=None if loop is None else in_loop(loop))
         made._is_own, made._loop = True, loop
         atexit.register(made._end)
         reactor.callFromThread(connection.start)
@@ -167,10 +161,14 @@ class Parameters:
 
     def ready(self, timeout: float | None = None) -> None:
         """
-        Block until the service has said of all that was asked for what it has; not for the thread of the reactor or of the event loop.
+        Block until the service has said of all that was asked for what it has, and its reader that it is current.
+
+        If the reader is silent for 5 s, or behind, that is enough: then all is stale, and `problem` says why. Not for the thread of the
+        reactor or of the event loop.
 
         Raises:
             TimeoutError: it takes longer than `timeout` [s].
+            RuntimeError: it was stopped, also meanwhile, or the process was forked.
         """
         self._refuse_to_block("ready", "when_ready")
         future = self._future()
@@ -187,13 +185,20 @@ class Parameters:
     @property
     def problem(self) -> str | None:
         """Why not everything is current, as far as is known."""
-        if self._is_stopped:
-            return "it was stopped"
+        if self._is_stopped or self.adrift is not None:
+            return self.adrift or "it was stopped"
         if self._connection.session is None:
             return self._connection.problem or f"no connection to {self._connection.url}"
         with self._lock:
             problem = self._following.page_problem or self._holding.reading
             return problem or (None if self._holding.is_ready else "no follower of the service answers for all names")
+
+    @property
+    def adrift(self) -> str | None:
+        """Why nothing can be current any more, although it was not stopped; None: it can."""
+        if is_orphan():
+            return "forked: connect anew, in a process that is not forked from one that has connected"
+        return "the event loop has ended: connect anew" if self._loop is not None and self._loop.is_closed() else None
 
     def stop(self) -> Awaitable[None]:
         """Write the cache, let go of all names, and end the connection if `connect` made it. Awaitable as `when_ready`."""
@@ -254,10 +259,13 @@ class Parameters:
             self._in_reactor(answer)
 
         def answer() -> None:
-            if not waiting.called and future.cancelled():
-                waiting.errback(CancelledError())
-            elif not waiting.called:
+            if waiting.called:
+                return
+            error = CancelledError() if future.cancelled() else future.exception()
+            if error is None:
                 waiting.callback(None)
+            else:
+                waiting.errback(error)
 
         future.add_done_callback(done)
         return waiting
@@ -267,10 +275,12 @@ class Parameters:
         future: Future[None] = Future()
         with self._lock:
             self._waiting = [each for each in self._waiting if not each.done()]
-            if not self._holding.is_ready:
+            if self._is_stopped or is_orphan():
+                future.set_exception(_ended(self.problem))
+            elif self._holding.is_ready:
+                future.set_result(None)
+            else:
                 self._waiting.append(future)
-                return future
-        future.set_result(None)
         return future
 
     def _wake(self) -> None:
@@ -278,17 +288,16 @@ class Parameters:
         pause = 0.0 if _is_in_reactor() else SOON
         self._in_reactor(lambda: self._following.wanted(pause))
 
-    def _to_save(self) -> tuple[int, dict[str, Entry]]:
+    def _to_save(self) -> tuple[int, dict[str, Entry], set[str]]:
         with self._lock:
-            return self._holding.version, self._holding.to_cache()
+            return self._holding.version, self._holding.to_cache(), self._holding.gone
 
     # In the reactor's thread
 
     def _happened(self, changes: list[Change]) -> None:
         """Something has: show it, tell who waits, and keep it."""
-        if changes:
-            parameters = [(self._parameters.get(change.handle), change.state) for change in changes]
-            self._deliver(lambda: _show_all(parameters))
+        known = [(self._parameters.get(change.handle), change.state) for change in changes]
+        self._delivery.take([(parameter, state) for parameter, state in known if parameter is not None])
         waiting: list[Future[None]] = []
         with self._lock:
             version = self._holding.version
@@ -309,15 +318,21 @@ class Parameters:
             Deferred.fromCoroutine(self._stop()).addErrback(self._crashed).addCallback(lambda _: future.set_result(None))
 
         future.set_running_or_notify_cancel()  # it cannot be taken back
-        self._in_reactor(stop)
+        if is_orphan():  # there is nothing to end here: it belongs to the other process
+            future.set_result(None)
+        else:
+            self._in_reactor(stop)
         return future
 
     async def _stop(self) -> None:
         if self._is_stopped:
             return
-        self._is_stopped = True
-        for future in self._waiting:
-            future.cancel()
+        with self._lock:
+            self._is_stopped = True
+            waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if future.set_running_or_notify_cancel():
+                future.set_exception(_ended(self.problem))
         self._following.stop()
         if self._saving is not None:
             await self._saving.last()
@@ -327,7 +342,7 @@ class Parameters:
 
     def _end(self) -> None:
         """The program ends: write the cache, in any case."""
-        if not self._reactor.running:  # it was the program's, and has ended
+        if not self._reactor.running or is_orphan():  # it was the program's, and has ended
             return
         try:
             self._stopping().result(2.0)
@@ -349,32 +364,5 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def _in_loop(loop: asyncio.AbstractEventLoop, tell: Callable[[], None]) -> None:
-    try:
-        loop.call_soon_threadsafe(tell)
-    except RuntimeError:
-        if not loop.is_closed():  # then the program has ended
-            raise
-
-
-def _at_once(tell: Callable[[], None]) -> None:
-    tell()
-
-
-def _show_all(changes: list[tuple[Parameter[Any] | None, Any]]) -> None:
-    """Show what belongs together before anybody is told: a callback sees the whole of it. What changes twice is told twice."""
-    shown: dict[Parameter[Any], None] = {}
-    for parameter, state in changes:
-        if parameter is None:
-            continue
-        if parameter in shown:
-            _tell_all(shown)
-            shown.clear()
-        parameter.show(state)
-        shown[parameter] = None
-    _tell_all(shown)
-
-
-def _tell_all(shown: Iterable[Parameter[Any]]) -> None:
-    for parameter in shown:
-        parameter.tell()
+def _ended(problem: str | None) -> RuntimeError:
+    return RuntimeError(f"these parameters will not be known: {problem}")

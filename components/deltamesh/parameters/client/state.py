@@ -19,7 +19,7 @@ class Source(StrEnum):
     LIVE = "live"
     """It is what the service has now."""
     STALE = "stale"
-    """It was live. Whether it is still so cannot be known at present; or what is newer is not of the right type."""
+    """The service has it, or had. Whether it is the newest cannot be known at present; or what is newer is not of the right type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,11 @@ class State(Generic[_T]):
     commit: str | None = None
     error: str | None = None
     is_current: bool = False
+
+
+def uncertain(state: State[_T]) -> State[_T]:
+    """Return it as it is when nobody can say any longer whether it is current."""
+    return State(state.value, Source.STALE if state.source is Source.LIVE else state.source, state.commit, state.error)
 
 
 def is_same(state: State[Any], other: State[Any]) -> bool:

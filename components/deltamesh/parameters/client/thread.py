@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from typing import Any, Final
 
@@ -11,6 +13,21 @@ START_LIMIT: Final = 10.0
 """How long the reactor may take to start [s]; it takes milliseconds."""
 
 _lock: Final = threading.Lock()
+_orphaned: Final = threading.Event()
+
+
+def is_orphan() -> bool:
+    """Whether this process was forked from one in which the reactor ran: it seems to run here as well, but its thread is not there."""
+    return _orphaned.is_set()
+
+
+def _forked() -> None:
+    reactor: Any = sys.modules.get("twisted.internet.reactor")  # not one that this would install
+    if reactor is not None and reactor.running:
+        _orphaned.set()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def running_reactor() -> Any:
@@ -24,6 +41,8 @@ def running_reactor() -> Any:
     """
     from twisted.internet import reactor as installed
 
+    if is_orphan():
+        raise RuntimeError("Twisted's reactor ran when this process was forked, and cannot run in it: fork before that, or spawn")
     reactor: Any = installed
     with _lock:
         if reactor.running:
