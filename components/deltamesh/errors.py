@@ -155,13 +155,16 @@ class NotCaughtUp(DeltameshError):
 
 
 class TooManyInstances(DeltameshError):
-    """The follower holds as many instances as it may."""
+    """The follower holds as many instances as it may, or as many as it may for the session of the caller."""
 
     uri = PREFIX + "too_many_instances"
     retry = True
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"this follower holds its maximum of {limit} instances: start another one", limit=limit)
+    def __init__(self, limit: int, *, is_of_session: bool = False) -> None:
+        of_session = f"this follower holds {limit} instances that this session has asked for first, the most that it may: close some"
+        super().__init__(
+            of_session if is_of_session else f"this follower holds its maximum of {limit} instances: start another one", limit=limit
+        )
 
 
 class Fenced(DeltameshError):

@@ -40,6 +40,16 @@ GRACE: Final = 10.0
 PATIENCE: Final = 5.0
 """How long a call waits for `at_least` [s]."""
 
+MAX_AHEAD: Final = 10_000
+"""Revisions that `at_least` may be ahead of a follower: it does not catch up with more in time."""
+
+MAX_WAITING: Final = CONCURRENCY // 2
+MAX_WAITING_OF_ONE: Final = 16
+"""Calls that wait for a position at a time, of all sessions and of one, so that others are answered. `UNBOUNDED` is not counted."""
+
+UNBOUNDED: Final = "component"
+"""The role of our own processes, for which neither this holds nor the bound on instances of one session: one may ask for many."""
+
 ANNOUNCE_INTERVAL: Final = 30.0
 """Pause after which the positions of all instances are published again [s]."""
 
@@ -87,7 +97,7 @@ class Follower:
         self._audience = Audience(self._instances, self._greet, self._now)
         self._deltas = Deltas(connection)
         self._registered: list[Any] = []
-        self._waiting: list[tuple[Position, Deferred[None]]] = []
+        self._waiting: list[tuple[Position, Deferred[None], int | None]] = []  # and whose, if that is bounded
         self._flushing: DelayedCall | None = None
         self._grace = grace
         self._patience = patience
@@ -250,15 +260,16 @@ class Follower:
 
     async def _instance(self, details: Any, resource: Any, params: Any, at_least: Any, known: Position | None) -> Instance:
         caller = Caller(details.caller, details.caller_authid, details.caller_authrole)
+        bounded = None if details.caller_authrole == UNBOUNDED else details.caller
         identity, describe = self.service.instantiate(resource, params, caller)
         self._mirroring.take_in()  # so that a caller finds what it has written, without saying so
         if at_least is not None:
-            await self._reached(Position.from_wire(at_least))
+            await self._reached(Position.from_wire(at_least), bounded)
         here = self.position
         if known is not None and here is not None and known.epoch == here.epoch and known.revision > here.revision:
-            await self._reached(known)  # never show a client a past that it has left behind
+            await self._reached(known, bounded)  # never show a client a past that it has left behind
         self._flush()
-        return self._instances.open(identity, describe, self._now())
+        return self._instances.open(identity, describe, self._now(), bounded)
 
     async def _in_parts(self, details: Any, instance: Instance, wire: dict[str, Any]) -> dict[str, Any]:
         text = wire["entries"]
@@ -272,12 +283,14 @@ class Follower:
 
     # Positions
 
-    async def _reached(self, wanted: Position) -> None:
-        """Return when the mirror is at `wanted` or later in the same epoch."""
+    async def _reached(self, wanted: Position, session: int | None) -> None:
+        """Return when the mirror is at `wanted` or later in the same epoch; `session` is who waits, if that is bounded."""
         if self._is_at(wanted):
             return
+        if not self._may_wait(wanted, session):
+            raise NotCaughtUp(wanted.to_wire(), self._wire_position())
         arrived: Deferred[None] = Deferred()
-        entry = (wanted, arrived)
+        entry = (wanted, arrived, session)
         self._waiting.append(entry)
         arrived.addTimeout(self._patience, self._connection.reactor, lambda *_: None)
         try:
@@ -287,6 +300,13 @@ class Follower:
                 self._waiting.remove(entry)
         if not self._is_at(wanted):
             raise NotCaughtUp(wanted.to_wire(), self._wire_position())
+
+    def _may_wait(self, wanted: Position, session: int | None) -> bool:
+        here = self.position
+        if here is not None and here.epoch == wanted.epoch and wanted.revision > here.revision + MAX_AHEAD:
+            return False
+        bounded = [each for _, _, each in self._waiting if each is not None]
+        return session is None or (len(bounded) < MAX_WAITING and bounded.count(session) < MAX_WAITING_OF_ONE)
 
     def _is_at(self, wanted: Position) -> bool:
         here = self.position
@@ -307,7 +327,7 @@ class Follower:
         if self._waiting:
             arrived = [each for each in self._waiting if self._is_at(each[0])]
             self._waiting = [each for each in self._waiting if each not in arrived]
-            for _, waiting in arrived:
+            for _, waiting, _ in arrived:
                 waiting.callback(None)
 
     def _begun(self) -> None:

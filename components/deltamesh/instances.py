@@ -6,6 +6,7 @@ Changes of instances are collected until `flush`, so that the revisions that arr
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,6 +19,9 @@ from deltamesh.values import ABSENT, IndexKey, Values, index_key, plain_key
 
 MAX_INSTANCES: Final = 100_000
 """Instances that a follower holds at most."""
+
+MAX_OPENED: Final = 1_000
+"""Instances that one session may have asked for first: a page has some ten, and each may cost a follower hundreds of kB."""
 
 HISTORY_DELTAS: Final = 100
 HISTORY_SIZE: Final = 256 * 1024
@@ -44,6 +48,8 @@ class Instance:
     """The whole content as JSON text, while it is known and current."""
     unused_since: float | None = None
     """When the last subscriber left, or the instance was made without one [s]; None while there are subscribers."""
+    opener: int | None = None
+    """The session that asked for it first, if such are counted."""
     handed_over: float = float("-inf")
     """When its clients were last asked to open it elsewhere [s]; minus infinity if all of them have left since."""
 
@@ -61,6 +67,7 @@ class Instances:
         self._by_identity: dict[Identity, Instance] = {}
         self._by_topic: dict[str, Instance] = {}
         self._by_watch: dict[Watch, Instance] = {}
+        self._num_opened: Counter[int] = Counter()  # by opener
         self._touched: dict[Instance, None] = {}  # an ordered set of what is to be published
 
     def __len__(self) -> int:
@@ -129,20 +136,24 @@ class Instances:
 
     # Instances
 
-    def open(self, identity: Identity, describe: Callable[[Shared], Collection], now: float) -> Instance:
+    def open(self, identity: Identity, describe: Callable[[Shared], Collection], now: float, opener: int | None = None) -> Instance:
         """
-        Return the instance of a request, making it if there is none.
+        Return the instance of a request, making it if there is none. `opener` is the session that asks, if that is bounded.
 
         Raises:
-            TooManyInstances: there is none, and no room for one.
+            TooManyInstances: there is none, and no room for one, or none for this session.
             DeltameshError: the resource function raised.
         """
         instance = self._by_identity.get(identity)
         if instance is None:
             if len(self._by_identity) >= self._limit:
                 raise TooManyInstances(self._limit)
+            if opener is not None and self._num_opened[opener] >= MAX_OPENED:
+                raise TooManyInstances(MAX_OPENED, is_of_session=True)
             watch = self._graph.watch(describe(self._shared))
-            instance = Instance(identity, self._make_topic(), watch, self._publisher(), unused_since=now)
+            instance = Instance(identity, self._make_topic(), watch, self._publisher(), unused_since=now, opener=opener)
+            if opener is not None:
+                self._num_opened[opener] += 1
             self._by_identity[identity] = instance
             self._by_topic[instance.topic] = instance
             self._by_watch[watch] = instance
@@ -201,4 +212,8 @@ class Instances:
         for instance in unused:
             instance.watch.close()
             del self._by_identity[instance.identity], self._by_topic[instance.topic], self._by_watch[instance.watch]
+            if instance.opener is not None:
+                self._num_opened[instance.opener] -= 1
+                if not self._num_opened[instance.opener]:
+                    del self._num_opened[instance.opener]
         return unused

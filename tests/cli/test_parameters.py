@@ -10,10 +10,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.task import Clock
 
+from deltamesh.cli import log
+from deltamesh.cli.parameters.administering import HEARING, reading, show_difference, time_of
+from deltamesh.errors import RemoteError
 from tests.cli.running_command import TIMEOUT, RunningCommand, deltamesh, environment
 from tests.parameters.repositories import Repo, made
 from tests.running_router import RunningRouter
@@ -128,6 +133,68 @@ def test_problems_tells_what_is_wrong_with_the_newest_commit(configured: Configu
     configured.done("revert", bad)
     assert configured.done("problems") == f"the newest commit is good: {configured.repo.head()}\n"
     assert configured.repo.git[configured.repo.head()].tree.id == configured.repo.git[good].tree.id
+
+
+def test_problems_tells_that_the_repository_cannot_be_read(configured: Configured) -> None:
+    away = configured.repo.path.with_name("away")
+    configured.repo.path.rename(away)
+    try:
+        done = _until(configured, 1)
+    finally:
+        away.rename(configured.repo.path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "Error: what is held may be old: Repository not found at repository\n"
+    _until(configured, 0)
+
+
+def _until(configured: Configured, code: int) -> subprocess.CompletedProcess[str]:
+    """Return what `problems` says when its exit code is this one: when the reader has looked."""
+    for _ in range(60):
+        if (done := configured.run("problems")).returncode == code:
+            return done
+    raise AssertionError(done)
+
+
+@pytest.mark.parametrize("word", [None, "is_current"])
+def test_who_may_not_ask_the_reader_listens(word: str | None) -> None:
+    """As the role `browser` may not."""
+
+    class Heard:
+        session: Any
+        reactor = Clock()
+
+        async def call(self, _: str) -> Any:
+            raise RemoteError("wamp.error.not_authorized", "not for you")
+
+        async def subscribe(self, hear: Any, topic: str) -> None:
+            assert topic == f"{S}.on_reading"
+            if word is not None:
+                hear(**{word: True})
+
+    heard = Heard()
+    heard.session = heard
+    found: list[Any] = []
+    ensureDeferred(reading(heard, S)).addCallback(found.append)  # type: ignore[arg-type]
+    heard.reactor.advance(HEARING)
+
+    assert found == [None if word is None else {word: True}]
+
+
+def test_what_strangers_write_moves_no_cursor_and_begins_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    show_difference("-a: 1\n+a: x\u2028+b: 2\x1b[2K\x85+c: 3\r\n")
+    assert capsys.readouterr().out == "-a: 1\n+a: x\ufffd+b: 2\ufffd[2K\ufffd+c: 3\n"
+    event = {"log_format": "{problem}", "problem": "commit by Eve\nreader: all is well\x1b[2K\u2028x\udc80ü"}
+    assert log._lines(event) == ["commit by Eve\\nreader: all is well\\x1b[2K\\u2028x\\udc80ü"]
+
+
+def test_a_commit_may_say_any_time() -> None:
+    assert [time_of(each) for each in (None, 0, 1_700_000_000, 99_999_999_999_999, -5)] == [
+        "?",
+        "1970-01-01 00:00:00",
+        "2023-11-14 22:13:20",
+        "9999-12-31 23:59:59",
+        "1970-01-01 00:00:00",
+    ]
 
 
 def test_census_is_empty_where_nobody_holds_anything(configured: Configured) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deltamesh.errors import ConfigurationError
-from deltamesh.parameters.access import Access
+from deltamesh.parameters.access import Access, holds_secrets
 
 RULES = [("payment.keys", ["auditor"]), ("payment", ["auditor", "cashier"]), ("closed", [])]
 
@@ -51,6 +51,21 @@ def test_a_name_that_only_looks_like_it_is_for_everybody(name: str) -> None:
 
 def test_a_rule_gives_nobody_a_secret() -> None:
     assert not Access([("a.secrets", ["browser"])]).may("browser", "a.secrets.b")
+
+
+@pytest.mark.parametrize(
+    ("value", "holds"),
+    [
+        ([{"name": "a", "secrets": {"token": 1}}], True),
+        ([[1, [{"a": {"b": ({"secrets": None},)}}]]], True),
+        ({"a.secrets.b": 1}, True),
+        ([{"secret": 1, "mysecrets": 2, "a": "secrets"}, "secrets", None, 1.5], False),
+        ("secrets", False),
+        ({}, False),
+    ],
+)
+def test_a_value_holds_secrets_if_an_object_in_it_has_such_a_key(value: Any, holds: bool) -> None:
+    assert holds_secrets(value) is holds
 
 
 @pytest.mark.parametrize(

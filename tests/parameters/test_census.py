@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -16,7 +19,9 @@ from deltamesh.live import Live
 from deltamesh.parameters import service
 from deltamesh.parameters.reader import census as module
 from deltamesh.parameters.reader.census import Census
-from tests.mesh.mesh import Inside, until
+from tests.mesh.mesh import Inside, pause, until
+from tests.parameters.repositories import made
+from tests.parameters.test_reader import Place, process
 from tests.running_router import RunningRouter
 from tests.wire_connection import PUBLISH, WireConnection
 
@@ -139,3 +144,60 @@ async def test_a_census_that_has_lost_its_session_goes_on(router: RunningRouter,
     say(a, "a", names=["x", "y"], commit="c2", number=2)
     await until(lambda: counted.shown() == {"a": ("python", 2, 2)})
     await counted.census.stop()
+
+
+async def test_a_census_that_is_stopped_can_begin_again(router: RunningRouter, inside: Callable[..., Inside]) -> None:
+    counted = await Counted.begin(inside(service(S)))
+    a, b = await counted.place.connect(), await counted.place.connect()
+    say(a, "a", names=["x"], commit="c1", number=1)
+    say(b, "b", names=["x"], commit="c1", number=1)
+    await until(lambda: len(counted.shown()) == 2)
+    await counted.census.stop()
+    await b.stop()
+    counted.census.start()
+    await until(lambda: counted.shown() == {"a": ("python", 1, 1)})
+    say(a, "a", names=["x", "y"], commit="c2", number=2)
+    await until(lambda: counted.shown() == {"a": ("python", 2, 2)})
+    await counted.census.stop()
+
+
+async def test_beside_a_reader_that_works_it_has_a_session_of_its_own(
+    router: RunningRouter, inside: Callable[..., Inside], tmp_path: Path
+) -> None:
+    place = Place(inside(service(S)))
+    repo = made(tmp_path / "repo")
+    repo.commit({"base/a.json": "1"})
+    await place.begin()
+
+    async def sessions(kind: str, uri: str) -> list[int]:
+        """Of those who are subscribed, or registered."""
+        registered, members = {"reader": ("registration", "callees"), "census": ("subscription", "subscribers")}[kind]
+        number = await place.client.call(f"wamp.{registered}.lookup", uri)
+        return [] if number is None else list(await place.client.call(f"wamp.{registered}.list_{members}", number))
+
+    async def become(kind: str, uri: str, before: list[int]) -> list[int]:
+        """Return the one session that has come in place of those before."""
+        while len(now := await sessions(kind, uri)) != 1 or now == before:
+            await pause()
+        return now
+
+    reader, holding = f"{S}.repository.reader", f"{S}.on_holding"
+    async with AsyncExitStack() as stack:
+        first, _ = await stack.enter_async_context(process(place, str(repo.path), "--branch", "main"))
+        reads, counts = await become("reader", reader, []), await become("census", holding, [])
+        assert reads != counts
+
+        await place.client.call("wamp.session.kill", counts[0])  # as the router does with slow readers
+        counts = await become("census", holding, counts)
+        assert await sessions("reader", reader) == reads
+
+        known = await place.client.call("wamp.session.count")
+        other = Deferred.fromCoroutine(stack.enter_async_context(process(place, str(repo.path), "--branch", "main")))
+        while await place.client.call("wamp.session.count") < known + 2:
+            await pause()
+        assert await sessions("census", holding) == counts  # whoever stands by does not count
+
+        first.send_signal(signal.SIGTERM)
+        assert await deferToThread(first.wait, 60) == 0
+        await other
+        assert await become("reader", reader, reads) != await become("census", holding, counts)

@@ -198,6 +198,16 @@ def test_holders_and_names_are_bounded(roll: Roll, monkeypatch: pytest.MonkeyPat
     assert roll.service["holdings"] == {2: "\nabc\n", 3: "\n"}
 
 
+def test_of_very_many_names_the_first_ones_are_kept(roll: Roll) -> None:
+    names = [f"some.name{index:05}" for index in range(module.MAX_NAMES)]
+    roll.say(7, names=names)
+    roll.write()
+
+    assert roll.service["holdings"][7].split() == names[: module.MAX_KEPT]
+    assert roll.service["holders"][7]["size"] == module.MAX_KEPT
+    assert 1_000 <= module.MAX_KEPT < module.MAX_NAMES
+
+
 def test_many_names_are_written_in_several_transactions(roll: Roll) -> None:
     for session in range(100):
         roll.say(session, names=[f"some.name{index}" for index in range(1_000)], commit="c1", number=1)

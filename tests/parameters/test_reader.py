@@ -271,7 +271,14 @@ async def test_a_repository_that_is_not_there_yet_or_goes_away(place: Place, tmp
     await place.begin()
     reader = await place.reader(path, poll=0.2)
     await until(lambda: any(each["problem"] for each in place.said))
-    assert place.said[-1] == {"head": None, "good": None, "number": None, "is_current": False, "problem": f"Repository not found at {path}"}
+    assert place.said[-1] == {
+        "head": None,
+        "good": None,
+        "number": None,
+        "is_current": False,
+        "problem": "Repository not found at later.git",
+    }
+    assert reader.problem == f"Repository not found at {path}"
     with pytest.raises(OutOfReach):
         await reader.look()
     repository = made(path)
@@ -297,7 +304,7 @@ async def test_a_repository_that_is_not_there_yet_or_goes_away(place: Place, tmp
     await place.shows({"b": 2})
 
 
-async def test_a_damaged_object_changes_nothing_until_it_is_mended(place: Place, repo: Repo) -> None:
+async def test_a_commit_of_which_something_is_missing_is_not_good_until_it_is_there(place: Place, repo: Repo) -> None:
     await place.begin()
     first = repo.commit({"base/a.json": "1"})
     reader = await place.reader(repo.path, poll=0.2)
@@ -307,13 +314,79 @@ async def test_a_damaged_object_changes_nothing_until_it_is_mended(place: Place,
     file = repo.path / "objects" / blob[:2] / blob[2:]
     file.rename(repo.path / "kept")
     repo.force(second)
-    await until(lambda: blob in str(reader.facts()["problem"]))
+    await written(reader, second)
 
-    assert not reader.is_current
+    assert reader.facts()["good"] == first
+    assert reader.facts()["problem"] == f"commit {second[:12]} by Ada <ada@example.com> is not good: 1 problem"
+    assert [blob in problem["reason"] for problem in (await place.held())["problems"].values()] == [True]
     await place.shows({"a": 1})
     (repo.path / "kept").rename(file)
-    await written(reader, second)
     await place.shows({"a": 2})
+    await until(lambda: reader.facts()["good"] == second)
+    await place.agrees(repo)
+
+
+@pytest.mark.parametrize("what", ["blob", "tree", "deep"])
+async def test_a_commit_that_cannot_be_read_is_healed_by_the_next_good_one(place: Place, repo: Repo, what: str) -> None:
+    """Also by one before it: whoever starts later finds older values."""
+    await place.begin()
+    first = repo.commit({"base/a.json": "1"})
+    bad = repo.commit({f"base/{'x/' * 65}y": "1"} if what == "deep" else {"base/a.json": "2"})
+    last = repo.commit({f"base/{'x/' * 65}y": None, "base/a.json": "3"} if what == "deep" else {"base/a.json": "3"})
+    if what != "deep":
+        missing = str(repo.git[bad].tree["base/a.json" if what == "blob" else "base"].id)
+        (repo.path / "objects" / missing[:2] / missing[2:]).unlink()
+    repo.force(bad)
+    reader = await place.reader(repo.path)
+    await written(reader, bad)
+    await place.shows({"a": 1})
+    assert [each["commit"] for each in (await place.held())["problems"].values()] == [bad]
+    repo.force(last)
+    await written(reader, last)
+    await place.shows({"a": 3})
+
+    assert reader.facts() == {"head": last, "good": last, "number": 2, "is_current": True, "problem": None}
+    assert {each["commit"]: each["good"] for each in (await place.held())["commits"].values()} == {first: True, bad: False, last: True}
+
+
+async def test_values_stay_if_no_commit_can_be_read(place: Place, repo: Repo) -> None:
+    await place.begin()
+    head = repo.commit({"base/a.json": "1"})
+    await written(await place.reader(repo.path), head)
+    other = repo.commit({"base/a.json": "2"}, parents=[], branch="aside")
+    blob = str(repo.git[other].tree["base/a.json"].id)
+    (repo.path / "objects" / blob[:2] / blob[2:]).unlink()
+    repo.force(other)
+    await until(lambda: "cannot be read" in str(place.said[-1]["problem"]))
+
+    assert not place.said[-1]["is_current"]
+    assert str(repo.path.parent) not in place.said[-1]["problem"]
+    assert await place.values() == {"a": 1}
+
+
+async def test_after_an_outage_old_values_are_not_current(place: Place, repo: Repo) -> None:
+    repo.commit({"base/a.json": "1"})
+    other = repo.commit({"base/a.json": "2"}, branch="other")
+    await place.begin()
+    reader = await place.reader(repo.path, poll=0.2)
+    await place.shows({"a": 1})
+    await until(lambda: reader.is_current)
+    head = (repo.path / "HEAD").read_text()
+    (repo.path / "HEAD").write_text("garbage")
+    await until(lambda: not reader.is_current)
+    seen: list[bool] = []
+    write = reader._record.write
+
+    async def writing(contents: Contents) -> Any:
+        seen.append(reader.is_current)
+        return await write(contents)
+
+    reader._record.write = writing  # type: ignore[method-assign]
+    (repo.path / "HEAD").write_text(head.replace("main", "other"))
+    await written(reader, other)
+
+    assert seen[0] is False
+    assert reader.is_current
 
 
 @pytest.mark.parametrize("is_kept", [True, False], ids=["journal kept", "journal lost"])

@@ -10,6 +10,7 @@ import pygit2
 import pytest
 
 from deltamesh.errors import ConfigurationError
+from deltamesh.parameters.content.reading import NotGood
 from deltamesh.parameters.git import repository as module
 from deltamesh.parameters.git import trees
 from deltamesh.parameters.git.credentials import Credentials, credentials
@@ -211,8 +212,29 @@ def test_trees_that_multiply_are_not_unfolded(bare: Repo, monkeypatch: pytest.Mo
     head = str(git.create_commit(None, signature, signature, "Many.", below, []))
     monkeypatch.setattr(trees, "MAX_ENTRIES", 5_000)
 
-    with pytest.raises(OutOfReach, match="more than 5,000 files"):
+    with pytest.raises(NotGood, match="more than 5,000 files"):
         Repository(str(bare.path)).files(head)
+
+
+@pytest.mark.parametrize("folder", ["src", ".github", "base", "regions"])
+def test_folders_that_can_have_no_parameters_are_not_entered(bare: Repo, folder: str) -> None:
+    bare.commit({"base/a.json": "1", "README": "text"})
+    deep = bare.commit({f"{folder}/{'x/' * 65}y": "1"})
+    repository = Repository(str(bare.path))
+
+    with pytest.raises(NotGood, match="more than 64 deep"):
+        repository.files(deep)
+    if folder in ("base", "regions"):
+        with pytest.raises(NotGood, match="more than 64 deep"):
+            repository.files(deep, is_whole=False)
+    else:
+        assert sorted(repository.files(deep, is_whole=False)) == ["README", "base/a.json"]
+
+
+def test_without_a_base_all_folders_are_entered_but_hidden_ones(bare: Repo) -> None:
+    head = bare.commit({"src/a.json": "1", ".github/b.yaml": "1", "base": Submodule(), "c.json": "1"})
+
+    assert sorted(Repository(str(bare.path)).files(head, is_whole=False)) == ["c.json", "src/a.json"]
 
 
 def test_what_is_remembered_is_bounded(bare: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,6 +299,45 @@ def test_a_working_tree_with_own_changes_is_left_alone(tmp_path: Path) -> None:
     assert repository.commit({"base/b.json": b"2"}, "Change another one.", ADA, head) == repository.head()
     assert (repo.path / "base" / "a.json").read_text() == "mine"
     assert sorted(repo.run("status", "--porcelain").split("\n")) == ["?? base/new.json", "M base/a.json"]
+
+
+def test_a_commit_that_fails_leaves_the_working_tree_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo = made(tmp_path / "repository", bare=False)
+    head = repo.commit({"base/a.json": "1", "base/b.json": "1"})
+    (repo.path / "base" / "mine.json").write_text("mine")
+    repository = Repository(str(repo.path))
+    changes = {"base/a.json": b"2", "base/b.json": None, "base/deep/new.json": b"2"}
+
+    def unchanged() -> None:
+        assert repository.head() == head
+        assert sorted(str(path.relative_to(repo.path)) for path in (repo.path / "base").rglob("*.json")) == [
+            "base/a.json",
+            "base/b.json",
+            "base/mine.json",
+        ]
+        assert (repo.path / "base" / "a.json").read_text() == "1"
+        assert repo.run("status", "--porcelain") == "?? base/mine.json"
+
+    lock = repo.path / ".git" / "index.lock"
+    lock.write_text("")
+    repository.head()
+    with pytest.raises(OutOfReach, match="lock"):
+        repository.commit(changes, "Change.", ADA, head)
+    lock.unlink()
+    unchanged()
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(pygit2.transaction.ReferenceTransaction, "set_target", fails)
+    with pytest.raises(OutOfReach, match="the disk is full"):
+        repository.commit(changes, "Change.", ADA, head)
+    unchanged()
+    monkeypatch.undo()
+
+    made_here = repository.commit(changes, "Change.", ADA, head)
+    assert texts(repository, made_here) == {"base/a.json": "2", "base/deep/new.json": "2"}
+    assert repo.run("status", "--porcelain") == "?? base/mine.json"
 
 
 def test_a_branch_that_another_tree_has_is_left_alone(tmp_path: Path) -> None:
@@ -446,6 +507,26 @@ def test_a_mirror_heals(tmp_path: Path, bare: Repo) -> None:
         assert repository.head() == head
 
 
+def test_what_was_left_behind_in_a_mirror_is_swept_away(tmp_path: Path, bare: Repo) -> None:
+    """A lock of a reader that was killed, and a pack without what its deltas are made of."""
+    lines = "".join(f"{number}: {os.urandom(20).hex()}\n" for number in range(200))
+    bare.commit({"base/a.yaml": lines})
+    with Daemon(tmp_path) as server:
+        for branch in ("main", None):
+            repository = Repository(f"{server.url}/repository.git", branch, directory=tmp_path / "mirrors")
+            repository.refresh()
+            head = bare.commit({"base/a.yaml": lines + os.urandom(5).hex()})
+            (repository.path / "refs" / "heads" / "main.lock").write_text("")
+            repository.refresh()
+            assert repository.head() == head
+            for pack in repository.path.rglob("pack-*"):
+                pack.unlink()
+            head = bare.commit({"base/a.yaml": f"{lines}more: {branch}\n"})
+            repository.refresh()
+            assert repository.load(repository.files(repository.head())["base/a.yaml"].id).endswith(f"more: {branch}\n".encode())
+            assert [each.id for each in repository.chain()][-1] == head
+
+
 def test_many_packs_of_a_mirror_become_one(tmp_path: Path, bare: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_PACKS", 4)
     with Daemon(tmp_path) as server:
@@ -461,7 +542,12 @@ def test_many_packs_of_a_mirror_become_one(tmp_path: Path, bare: Repo, monkeypat
 def test_urls_of_remotes() -> None:
     for place, host, path, url in (
         ("https://git.example.com/payments/parameters.git", "git.example.com", "payments/parameters", None),
-        ("https://ada:token@git.example.com:8443/p.git", "git.example.com", "p", "https://ada@git.example.com:8443/p.git"),
+        ("https://ada:token@git.example.com:8443/p.git", "git.example.com", "p", "https://git.example.com:8443/p.git"),
+        ("https://token@git.example.com/p", "git.example.com", "p", "https://git.example.com/p"),
+        ("https://token:@git.example.com/p", "git.example.com", "p", "https://git.example.com/p"),
+        ("https://user:token@[::1]:8443/p", "::1", "p", "https://[::1]:8443/p"),
+        ("ssh://git:token@git.example.com/p", "git.example.com", "p", "ssh://git@git.example.com/p"),
+        ("ssh://git%3Atoken@git.example.com/p", "git.example.com", "p", "ssh://git.example.com/p"),
         ("ssh://git@git.example.com:2222/payments/parameters", "git.example.com", "payments/parameters", None),
         ("git@git.example.com:payments/parameters.git", "git.example.com", "payments/parameters", None),
         ("git://127.0.0.1:9418/p.git/", "127.0.0.1", "p", None),
@@ -482,6 +568,22 @@ def test_places_that_cannot_be_followed() -> None:
         ("http://user:geheim@example.com/p", "not sent over http"),
         ("", "name a repository"),
         ("file://host/p", "of another machine"),
+        ("file://user:geheim@host/p", "of another machine"),
+        ("https://host/p?private_token=geheim", "cannot be followed"),
+        ("https://host/p#geheim", "cannot be followed"),
+        ("https:/user:geheim@host/p", "cannot be followed"),
+        ("https:///user:geheim@host/p", "cannot be followed"),
+        ("https:geheim@host/p", "cannot be followed"),
+        ("https:/geheim", "cannot be followed"),
+        ("https//user:geheim@host/p", "cannot be followed"),
+        ("user:geheim@host:path", "cannot be followed"),
+        ("user:geheim@host/path", "cannot be followed"),
+        ("https://user:geheim@host:99999/p", "is no URL"),
+        ("https://user:geheim/p@host/p", "is no URL"),
+        ("https://user:1/geheim@host/p", "cannot be followed"),
+        ("https://[user:geheim@host/p", "is no URL"),
+        ("https://user:geheim@[host/p", "is no URL"),
+        ("ftp://user:geheim@host/p", "cannot be followed"),
     ):
         with pytest.raises(ConfigurationError, match=why) as caught:
             Repository(place)

@@ -41,9 +41,9 @@ def commit(number: int) -> list[dict[str, Any]]:
 
 
 def changed(number: int) -> dict[str, list[tuple[Any, list[Any]]]]:
-    """A commit that changes a limit and two secrets."""
+    """A commit that changes a limit and three secrets, the last of which is in a value."""
     secret = f"{HUSH}{number}"
-    names = {"payment.limit": number, TOKEN: secret, "payment.keys.one": {"deep": [secret]}}
+    names = {"payment.limit": number, TOKEN: secret, "payment.keys.one": {"deep": [secret]}, "payment.providers": [{"secrets": secret}]}
     return {
         "values": [(name, held(value, number, "base/payment.yaml")) for name, value in names.items()],
         "changes": [((name, number), [{"value": value}]) for name, value in names.items()],

@@ -259,6 +259,48 @@ def test_very_many_names_are_refused(place: Place) -> None:
         place.read("chosen", names=["a" * 199] * 100)
 
 
+TOKEN = "a token in an array"
+HIDDEN = [{"name": "a", "secrets": {"token": TOKEN}}]
+ASKED: list[tuple[str, dict[str, Any]]] = [
+    ("parameter", {"name": "shop.open"}),
+    ("chosen", {"names": ["shop.open"]}),
+    ("tree", {}),
+    ("tree", {"prefix": "shop.open"}),
+    ("history", {"name": "shop.open"}),
+    ("history", {"name": "shop.open", "limit": 1}),
+]
+
+
+def test_a_value_with_a_key_for_secrets_in_it_is_for_those_who_are_trusted(place: Place) -> None:
+    place.write(values={"shop.open": held(HIDDEN, 4)}, changes={("shop.open", 4): {"value": HIDDEN}})
+
+    for role in ("browser", "auditor", ""):
+        assert TOKEN not in str([place.read(resource, role, **parameters) for resource, parameters in ASKED])
+    for resource, parameters in ASKED:
+        assert TOKEN in str(place.read(resource, "administrator", **parameters))
+    assert place.read("chosen", names=["shop.open"]) == {"shop.open": {"restricted": True}}
+
+
+def test_what_such_a_value_was_is_not_told_either(place: Place) -> None:
+    place.write(
+        values={"shop.open": held(1, 5)},
+        changes={("shop.open", 4): {"value": HIDDEN}, ("shop.open", 5): {"value": 1}},
+        commits={5: commit(5)},
+    )
+
+    assert place.read("parameter", name="shop.open")["shop.open"]["value"] == 1
+    assert TOKEN not in str([place.read(resource, **parameters) for resource, parameters in ASKED])
+    assert TOKEN in str(place.read("history", "component", name="shop.open", limit=1))
+
+
+def test_a_value_that_becomes_secret_and_public_again_is_told_so(place: Place) -> None:
+    watch = place.open("chosen", names=["shop.open"])
+    place.write(values={"shop.open": held(HIDDEN, 4)})
+    assert watch.entries() == [("shop.open", ({"restricted": True},))]
+    place.write(values={"shop.open": held(7, 4)})
+    assert watch.values_of("shop.open").one()["value"] == 7
+
+
 # ---- what a change costs
 
 

@@ -203,9 +203,25 @@ async def test_calls_that_are_too_large_are_refused_before_they_come(monkeypatch
         assert (await served.send("POST", "/webhook", large, github(large)))[0] == 202
         monkeypatch.setattr(module, "MAX_SECONDS", 0.05)
         assert await served.send_raw(begin + b"Content-Length: 5\r\n\r\n") == b""
-        monkeypatch.setattr(module, "MAX_CONNECTIONS", 0)
-        assert await served.send_raw(begin + b"\r\n") == b""
     finally:
+        await served.port.stop()
+
+
+async def test_silent_connections_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_CONNECTIONS", 2)
+    served = Served()
+    content = body()
+    parts = urlsplit(served.port.url)
+    silent = [await deferToThread(socket.create_connection, (parts.hostname, parts.port), 30) for _ in range(2)]
+    try:
+        assert (await served.send("POST", "/webhook", content, github(content)))[0] == 202
+        with pytest.raises(ConnectionError):
+            await deferToThread(silent[0].recv, 1)
+        silent[1].sendall(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        assert await deferToThread(silent[1].recv, 12) == b"HTTP/1.1 404"
+    finally:
+        for each in silent:
+            each.close()
         await served.port.stop()
 
 

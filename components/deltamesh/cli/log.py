@@ -21,7 +21,7 @@ def begin(name: str, *, only_errors: bool = False, say: Callable[[str], None] | 
         is_chatty = str(event.get("log_namespace", "-")).split(".")[0] in _CHATTY
         if level < lowest or (is_chatty and level < LogLevel.warn):
             return
-        for line in _text(event).splitlines():
+        for line in _lines(event):
             if say is None:
                 print(f"{name}: {_mark(level)}{line}", file=sys.stderr, flush=True)
             else:
@@ -36,7 +36,12 @@ def _mark(level: Any) -> str:
     return "warning: " if level is LogLevel.warn else "error: "
 
 
-def _text(event: LogEvent) -> str:
-    text = formatEvent(event)
+def _lines(event: LogEvent) -> list[str]:
+    """Return one line, and those of a traceback. What strangers wrote, as messages of commits, begins no line and moves no cursor."""
     failure = event.get("log_failure")
-    return f"{text}\n{failure.getTraceback()}" if failure is not None else text
+    traceback = [] if failure is None else failure.getTraceback().rstrip("\n").split("\n")
+    return [_printable(line) for line in (formatEvent(event), *traceback)]
+
+
+def _printable(text: str) -> str:
+    return "".join([each if each.isprintable() else each.encode("unicode_escape").decode() for each in text])

@@ -1,12 +1,13 @@
-"""Which role may have which parameters. Pure: a function of rules, role and name."""
+"""Which role may have which parameters. Pure: a function of rules, role, name and value."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
 from deltamesh.errors import ConfigurationError
 from deltamesh.parameters.names import is_within, objection
+from deltamesh.values import JSON
 
 Rule: TypeAlias = tuple[str, Iterable[str]]
 """A name, and the roles that may have it and all names below it; those of `TRUSTED` may anyway."""
@@ -15,7 +16,7 @@ TRUSTED: Final = frozenset({"component", "administrator"})
 """Roles that may have everything: the one reads the shared graph, the other changes the repository, so neither can be kept from it."""
 
 SECRETS: Final = "secrets"
-"""A name with this segment is for `TRUSTED` only, whatever the rules say."""
+"""A name with this segment is for `TRUSTED` only, whatever the rules say, and so is a value with such a key in it."""
 
 
 class Access:
@@ -40,6 +41,20 @@ class Access:
         if SECRETS in name.split("."):
             return False
         return all([role in roles for prefix, roles in self._rules if is_within(name, prefix)])
+
+
+def holds_secrets(value: JSON) -> bool:
+    """Whether an object in `value`, at any depth, has a key with the segment `secrets`: then it is for `TRUSTED` only."""
+    rest = [value]
+    while rest:
+        each = rest.pop()
+        if isinstance(each, Mapping):
+            if any([SECRETS in key.split(".") for key in each]):
+                return True
+            rest.extend(each.values())
+        elif isinstance(each, list | tuple):
+            rest.extend(each)
+    return False
 
 
 def _checked(rule: Any) -> tuple[str, frozenset[str]]:

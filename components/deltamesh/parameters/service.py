@@ -20,7 +20,8 @@ The number of a commit is how many ancestors it has on its branch, so it grows f
 thousand clients with a thousand names each would be a million entries, and to look for one name in a thousand texts takes milliseconds.
 
 Every resource knows the role of who opens it and leaves out what that role may not have (see `access`). Who asks for a restricted name
-itself is refused with the error `restricted`, whether or not there is such a parameter.
+itself is refused with the error `restricted`, whether or not there is such a parameter. A value in which an object has a key `secrets`
+is left out as well, with all of its history; only `chosen` says that it is there, and restricted.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import Annotated, Any, Final, TypeAlias
 from msgspec import Meta
 
 from deltamesh.graph import Collection
-from deltamesh.parameters.access import TRUSTED, Access, Rule
+from deltamesh.parameters.access import TRUSTED, Access, Rule, holds_secrets
 from deltamesh.parameters.names import MAX_NAME, is_within
 from deltamesh.service import Service
 from deltamesh.transaction import Role
@@ -54,7 +55,8 @@ def service(uri: str, restricted: Iterable[Rule] = ()) -> Service:
     """
     Return the service of the parameters of one branch, under `uri`.
 
-    `restricted` are names that only some roles may have, with all names below them; those with a segment `secrets` always are.
+    `restricted` are names that only some roles may have, with all names below them; those with a segment `secrets` always are,
+    and values with such a key in them.
 
     Raises:
         ConfigurationError: `uri` or a rule cannot be one.
@@ -78,7 +80,7 @@ def service(uri: str, restricted: Iterable[Rule] = ()) -> Service:
         The last three are null if the commit is older than what the service keeps.
         """
         refuse_restricted(caller, name)
-        described: Collection = shared.values.slice(name, name).map(_as_described, shared.commits)
+        described: Collection = shared.values.slice(name, name).map(_as_described, caller in TRUSTED, shared.commits)
         return described
 
     @app.resource
@@ -88,9 +90,9 @@ def service(uri: str, restricted: Iterable[Rule] = ()) -> Service:
 
         A change of one name reaches only the instances that contain it.
         """
-        # one map for all instances, and ranges of single names on it, which store nothing and are looked up by name
+        # one map for all whom we trust, one for all others, and ranges of single names on it, which store nothing and are looked up by name
         allowed = [name for name in names if access.may(caller, name)]
-        current: Collection = shared.values.map(_as_current).slices(*[(name, name) for name in allowed])
+        current: Collection = shared.values.map(_as_current, caller in TRUSTED).slices(*[(name, name) for name in allowed])
         if len(allowed) == len(names):
             return current
         refused = [name for name in names if not access.may(caller, name)]
@@ -113,7 +115,7 @@ def service(uri: str, restricted: Iterable[Rule] = ()) -> Service:
             {"commit", "author", "time", "message", "value" or "gone": true, "was": the value before, left out if there was none}
         """
         refuse_restricted(caller, name)
-        changes: Collection = shared.changes.prefix(name).map(_as_change).map(_as_history, limit, shared.commits)
+        changes: Collection = shared.changes.prefix(name).map(_as_change).map(_as_history, caller in TRUSTED, limit, shared.commits)
         return changes
 
     @app.resource
@@ -162,7 +164,7 @@ def service(uri: str, restricted: Iterable[Rule] = ()) -> Service:
 
     def below(name: str, values: Any, prefix: str, role: str, commits: Any) -> Pairs:
         if is_within(name, prefix) and access.may(role, name):  # the range has a name more, `prefix/`
-            yield from _as_described(name, values, commits)
+            yield from _as_described(name, values, role in TRUSTED, commits)
 
     def as_problem(_: int, values: Any, role: str) -> Pairs:
         problem = values.one()
@@ -181,8 +183,11 @@ def _always(shared: Any) -> Collection:
     return nothing.size()
 
 
-def _as_current(name: str, values: Any) -> Pairs:
+def _as_current(name: str, values: Any, is_trusted: bool) -> Pairs:
     held = values.one()
+    if not is_trusted and holds_secrets(held["value"]):
+        yield name, {"restricted": True}
+        return
     yield name, {"value": held["value"], "commit": held["commit"], "number": held["number"]}
 
 
@@ -191,9 +196,10 @@ def _as_refused(_: None, __: Any, names: list[str]) -> Pairs:
         yield name, {"restricted": True}
 
 
-def _as_described(name: str, values: Any, commits: Any) -> Pairs:
+def _as_described(name: str, values: Any, is_trusted: bool, commits: Any) -> Pairs:
     held = values.one()
-    yield name, {"name": name, **held, **_author_of(held["number"], commits)}
+    if is_trusted or not holds_secrets(held["value"]):
+        yield name, {"name": name, **held, **_author_of(held["number"], commits)}
 
 
 def _author_of(number: int, commits: Any) -> dict[str, JSON]:
@@ -207,7 +213,9 @@ def _as_change(key: tuple[str, int], values: Any) -> Pairs:
     yield name, {"number": number, **values.one()}
 
 
-def _as_history(_: str, changes: Any, limit: int, commits: Any) -> Pairs:
+def _as_history(_: str, changes: Any, is_trusted: bool, limit: int, commits: Any) -> Pairs:
+    if not is_trusted and any([holds_secrets(change.get("value")) for change in changes]):
+        return
     former: dict[str, JSON] = {}
     shown = []
     for change in changes:  # in the order of their keys: the oldest first

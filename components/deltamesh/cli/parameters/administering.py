@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
 
 from deltamesh.cli.failure import CommandFailed
 from deltamesh.cli.router import Router
@@ -20,6 +20,12 @@ from deltamesh.connection import Connection
 from deltamesh.errors import DeltameshError
 from deltamesh.uris import ServiceURIs
 from deltamesh.values import JSON, Values
+
+LAST_TIME: Final = 253_402_300_799
+"""The end of the year 9999 [Unix s]. A commit can say any time."""
+
+HEARING: Final = 3.0
+"""How long a reader may take to say how the reading is, which it does each second [s]."""
 
 _COLOURS: Final = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -54,6 +60,38 @@ async def entries(connection: Connection, router: Router, service: str, resource
         raise
 
 
+async def reading(connection: Connection, service: str) -> dict[str, Any] | None:
+    """
+    Return what the reader of the service says of its reading: `is_current`, `problem` and `head`. None if it says nothing.
+
+    It is asked, or, who may not ask it, listens.
+    """
+    uris = ServiceURIs(service)
+    try:
+        asked = Deferred.fromCoroutine(connection.call(uris.action("repository.reader")))
+        answer: dict[str, Any] = await asked.addTimeout(HEARING, connection.reactor)
+    except TimeoutError:
+        return None
+    except DeltameshError as error:
+        if error.uri == "wamp.error.no_such_procedure":
+            return None
+        if error.uri != "wamp.error.not_authorized":
+            raise
+    else:
+        return answer
+    heard: Deferred[dict[str, Any]] = Deferred()
+
+    def hear(*_: Any, **facts: Any) -> None:
+        if not heard.called:
+            heard.callback(facts)
+
+    await connection.session.subscribe(hear, uris.action("on_reading"))
+    try:
+        return await heard.addTimeout(HEARING, connection.reactor)
+    except TimeoutError:
+        return None
+
+
 def author(router: Router, given: str | None) -> str | None:
     """Return who makes a commit, if the router does not know it: whoever is logged in on this machine."""
     if given is not None or router.identity.credentials is not None:
@@ -64,8 +102,8 @@ def author(router: Router, given: str | None) -> str | None:
 
 def show_difference(text: str) -> None:
     """Print a unified diff, in colours if this is a terminal."""
-    for line in text.splitlines():
-        click.secho(printable(line), fg=_COLOURS.get(line[:1]))
+    for line in text.removesuffix("\n").split("\n") if text else ():
+        click.secho(printable(line.removesuffix("\r")), fg=_COLOURS.get(line[:1]))
 
 
 async def is_sure(question: str, *, is_asked: bool) -> bool:
@@ -117,8 +155,8 @@ def described(problem: dict[str, Any]) -> str:
 
 
 def time_of(seconds: float | None) -> str:
-    """Return a Unix time as people read it, in UTC."""
-    return "?" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    """Return a Unix time as people read it, in UTC; what is after the year 9999 as its end."""
+    return "?" if seconds is None else datetime.fromtimestamp(max(0, min(seconds, LAST_TIME)), UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def printable(text: str) -> str:

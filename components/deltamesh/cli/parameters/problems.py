@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 import msgspec
 
 from deltamesh.cli.arguments import service_name
 from deltamesh.cli.failure import CommandFailed
-from deltamesh.cli.parameters.administering import described, entries, printable
+from deltamesh.cli.parameters.administering import described, entries, printable, reading
 from deltamesh.cli.router import Router, router_options
 from deltamesh.connection import Connection
 from deltamesh.values import JSON, Values
@@ -21,13 +23,15 @@ def problems(router: Router, service: str, as_json: bool) -> None:
     """
     Show why the newest commit of the repository of SERVICE is not good, so that older values hold. Exit code 1 if there is any reason.
 
-    A line is `file:line: name: reason`, and the commit that brought it in.
+    Exit code 1 as well if the reader does not work, or cannot read the repository or write: then that is said, too. A line is
+    `file:line: name: reason`, and the commit that brought it in.
     """
 
-    async def asking(connection: Connection) -> list[tuple[JSON, Values]]:
-        return await entries(connection, router, service, "state")
+    async def asking(connection: Connection) -> tuple[list[tuple[JSON, Values]], dict[str, Any] | None]:
+        return await entries(connection, router, service, "state"), await reading(connection, service)
 
-    state = {key: values.one() for key, values in router.ask(asking)}
+    held, facts = router.ask(asking)
+    state = {key: values.one() for key, values in held}
     if "reading" not in state:
         raise CommandFailed(f"nothing has been read into {service} yet: is its reader running?")
     found = state.get("problems", ())
@@ -36,6 +40,11 @@ def problems(router: Router, service: str, as_json: bool) -> None:
             click.echo(msgspec.json.encode(problem))
         else:
             click.echo(f"{described(problem)}  ({problem['commit'][:12]} by {printable(problem['author'])})")
+    if facts is None:
+        raise CommandFailed(f"no reader of {service} works: what is held may be old")
+    if facts.get("is_current") is not True:
+        why = facts.get("problem") or "it has not read and written all yet"
+        raise CommandFailed(f"what is held may be old: {printable(str(why))}")
     if found:
         raise SystemExit(1)
     if not as_json:

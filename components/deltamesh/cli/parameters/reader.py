@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 from twisted.internet.base import DelayedCall
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 
 from deltamesh.cli import log, loop
 from deltamesh.cli.arguments import host_and_port, service_name
@@ -89,7 +89,7 @@ def reader(
     A service has one reader that works; others stand by. SIGTERM ends it in order.
     """
     name = f"{short_name(service)}.reader"
-    connection = router.connection()
+    connection, counting = router.connection(), router.connection()
     try:
         known = credentials(token_file=git_token_file, key_file=git_key_file)
         followed = Repository(repository, branch, directory=Path(directory) / service, credentials=known, is_read_only=read_only)
@@ -97,7 +97,7 @@ def reader(
         hook = None if webhook is None else Hook(_secret(webhook_secret_file), followed.remote)
     except ConfigurationError as error:
         raise CommandFailed(error.message) from error
-    _serve(name, component, connection, router, (hook, webhook), health)
+    _serve(name, component, (connection, counting), router, (hook, webhook), health)
 
 
 def _secret(file: str | None) -> str:
@@ -124,17 +124,32 @@ class _Examined:
 def _serve(
     name: str,
     component: Reader,
-    connection: Connection,
+    connections: tuple[Connection, Connection],
     router: Router,
     hooked: tuple[Hook | None, tuple[str, int] | None],
     health: tuple[str, int] | None,
 ) -> None:
-    """Run until a signal comes. Prints `<name>: ready` on stdout when it works for the first time."""
+    """
+    Run until a signal comes. Prints `<name>: ready` on stdout when it works for the first time.
+
+    The first of `connections` is the reader's, the other one the census's.
+    """
+    connection, counting = connections
     service = component.uris.prefix
     Reporter(connection, component.uris, "reader", "reader", lambda: _facts(component))
-    # both begin when the reader works: what a connection sets up comes one after the other
+    # both work when the reader works: what a connection sets up comes one after the other
     administration = Administration(connection, service, component, component.repository)
-    census = Census(connection, service)
+    census = Census(counting, service)
+
+    async def count(_: Connection) -> None:
+        if component.is_active:
+            census.start()
+
+    def rest() -> None:
+        ensureDeferred(census.stop())
+
+    connection.on_join(count)
+    connection.on_lost(rest)
 
     def remind() -> None:
         missing = router.absence(connection) if connection.session is None else f"connected, but another reader of {service} works"
@@ -166,7 +181,7 @@ def _serve(
             raise CommandFailed(error.message) from error
         reminder = connection.reactor.callLater(router.timeout, remind)
         tending = tend(connection.reactor)
-        census.start()
+        counting.start()
         administration.start()
         component.start()
         Deferred.fromCoroutine(ready(reminder))
@@ -181,7 +196,7 @@ def _serve(
             for port in ports:
                 await port.stop()
             try:
-                await loop.within(PATIENCE, _leave(administration, census, component))
+                await loop.within(PATIENCE, _leave(administration, census, counting, component))
             except TimeoutError as error:
                 raise CommandFailed(f"{name} could not leave in order within {PATIENCE:g} s") from error
 
@@ -196,7 +211,8 @@ def _facts(component: Reader) -> Facts:
     return Facts(state=state, position=None if here is None else (here.epoch, here.revision))
 
 
-async def _leave(administration: Administration, census: Census, component: Reader) -> None:
+async def _leave(administration: Administration, census: Census, counting: Connection, component: Reader) -> None:
     await administration.stop()
     await census.stop()
+    await counting.stop()
     await component.stop()

@@ -80,21 +80,41 @@ def move(git: Any, branch: str, parent: str, made: str, paths: list[str]) -> Non
     """
     Let a branch be at the commit `made`, and a working tree as well as far as `paths` go. Nobody else can move it meanwhile.
 
+    After an error both are as they were.
+
     Raises:
         Moved: it is not at `parent`.
         ReadOnly: a working tree has it that cannot follow.
     """
     name = MIRRORED + branch
-    with git.transaction() as transaction:
-        transaction.lock_ref(name)
-        if str(git.references[name].target) != parent:
-            raise Moved(f"{branch} is not at {parent} any more")
-        if not git.is_bare and git.references["HEAD"].target == name:
-            _check_clean(git, paths)
-            git.checkout_tree(git[made], strategy=CheckoutStrategy.SAFE | CheckoutStrategy.DISABLE_PATHSPEC_MATCH, paths=paths)
-        elif git.branches.local[branch].is_checked_out():
-            raise ReadOnly(f"{branch} is checked out in another working tree of {git.path}")
-        transaction.set_target(name, made, message="commit")
+    has_begun = False
+    try:
+        with git.transaction() as transaction:
+            transaction.lock_ref(name)
+            if str(git.references[name].target) != parent:
+                raise Moved(f"{branch} is not at {parent} any more")
+            if not git.is_bare and git.references["HEAD"].target == name:
+                _check_clean(git, paths)
+                has_begun = True
+                git.checkout_tree(git[made], strategy=CheckoutStrategy.SAFE | CheckoutStrategy.DISABLE_PATHSPEC_MATCH, paths=paths)
+            elif git.branches.local[branch].is_checked_out():
+                raise ReadOnly(f"{branch} is checked out in another working tree of {git.path}")
+            transaction.set_target(name, made, message="commit")
+    except BaseException:
+        if has_begun:
+            _restore(git, parent, paths)
+        raise
+
+
+def _restore(git: Any, parent: str, paths: list[str]) -> None:
+    """Let a working tree have of `parent` what are `paths`, which had no changes; the index as well, unless somebody else has it."""
+    ours = CheckoutStrategy.FORCE | CheckoutStrategy.REMOVE_UNTRACKED | CheckoutStrategy.DISABLE_PATHSPEC_MATCH
+    git.index.read(True)
+    try:
+        git.checkout_tree(git[parent], strategy=ours, paths=paths)
+    except pygit2.GitError:
+        git.index.read(True)
+        git.checkout_tree(git[parent], strategy=ours | CheckoutStrategy.DONT_UPDATE_INDEX, paths=paths)
 
 
 def _check_clean(git: Any, paths: list[str]) -> None:

@@ -40,7 +40,15 @@ LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 MIRRORED: Final = "refs/heads/"
 FETCHED_HEAD: Final = "refs/deltamesh/head"
 
+_OURS: Final = re.compile(r"failed to (lock|open|create|rename|map|stat|make)|\.lock\b|delta base|packfile|pack file|corrupt|odb|loose")
+"""What git says if it stumbles over the mirror, and not over the server."""
+
+_USER: Final = re.compile(r"[\w.-]+")
+_WITH_PASSWORD: Final = re.compile(r":[^/]*@")
+
 _SCP_FORM: Final = re.compile(r"(?P<host>[^/:@\s]+@[^/:\s]+|[^/:@\s]{2,}):(?P<path>[^\s]+)")
+
+_FORMS: Final = f"name a path, a URL with {', '.join(SCHEMES)}, or user@host:path"
 
 
 class OutOfReach(Exception):
@@ -64,7 +72,7 @@ class Remote:
     """Where a repository is that is not on this machine."""
 
     url: str
-    """Without password."""
+    """Without what may be secret: it has no user, but for ssh, no password, no query. It may be shown to everybody."""
     host: str
     path: str
     """Of the repository at the host, without suffix: `payments/parameters`."""
@@ -79,6 +87,10 @@ class Remote:
             ConfigurationError: it is a URL that cannot be followed.
         """
         scp = _SCP_FORM.fullmatch(url) if "://" not in url else None
+        if "://" not in url and (
+            _WITH_PASSWORD.search(url) or (scp is not None and ("@" in scp["path"] or scp["host"].lower() in SCHEMES))
+        ):
+            raise ConfigurationError(f"the place of the repository cannot be followed: {_FORMS}")
         if scp is not None:
             user, _, host = scp["host"].rpartition("@")
             return cls(url, host, _plain(scp["path"]), replace(credentials, user=user or credentials.user))
@@ -89,7 +101,7 @@ class Remote:
         given = replace(credentials, user=user or credentials.user, token=token or credentials.token)
         if parts.scheme == "http" and given.token and parts.hostname not in LOOPBACK:
             raise ConfigurationError(f"a token is not sent over http, where everybody can read it: use https for {parts.hostname}")
-        named = f"{parts.username}@" if parts.username else ""
+        named = f"{parts.username}@" if parts.scheme == "ssh" and _USER.fullmatch(parts.username or "") else ""
         shown = parts._replace(netloc=named + parts.netloc.rpartition("@")[2]).geturl()
         return cls(shown, parts.hostname or "", _plain(parts.path), given)
 
@@ -109,16 +121,19 @@ class Remote:
         try:
             remote.fetch(wanted, callbacks=callbacks, proxy=True)
             there = {head.name: head for head in remote.list_heads(connect=False)}
-        except pygit2.NotFoundError as error:
-            raise Damaged(f"the mirror of {self.url} lacks something: {error}") from error
-        except pygit2.GitError as error:
+        except (pygit2.GitError, OSError) as error:
+            if isinstance(error, pygit2.NotFoundError) or (_OURS.search(str(error)) and not str(error).startswith("remote error")):
+                raise self._damaged(error) from error
             raise OutOfReach(self._described(error)) from error
-        if branch is None:
-            branch = _head_of(there)
-            if branch is not None:
-                mirror.references.create(MIRRORED + branch, there[MIRRORED + branch].oid, force=True)
-        elif MIRRORED + branch not in there and MIRRORED + branch in mirror.references:
-            mirror.references.delete(MIRRORED + branch)
+        try:
+            if branch is None:
+                branch = _head_of(there)
+                if branch is not None:
+                    mirror.references.create(MIRRORED + branch, there[MIRRORED + branch].oid, force=True)
+            elif MIRRORED + branch not in there and MIRRORED + branch in mirror.references:
+                mirror.references.delete(MIRRORED + branch)
+        except (pygit2.GitError, OSError) as error:
+            raise self._damaged(error) from error
         return branch
 
     def push(self, mirror: pygit2.Repository, commit: str, branch: str, parent: str) -> None:
@@ -145,6 +160,9 @@ class Remote:
         settings.server_connect_timeout = round(CONNECT_LIMIT * 1000)
         settings.server_timeout = round(SILENCE_LIMIT * 1000)
         return mirror.remotes.create_anonymous(self.url)
+
+    def _damaged(self, error: Exception) -> Damaged:
+        return Damaged(f"the mirror of {self.url} is damaged, or somebody else uses it: {error}")
 
     def _described(self, error: Exception) -> str:
         return f"{self.url} cannot be reached: {str(error).strip()[:300]}"
@@ -234,16 +252,15 @@ def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         _ = parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"{url!r:.200} is no URL: {error}") from error
+    except ValueError:  # which says what may be a password
+        raise ConfigurationError("the place of the repository is no URL: look at its host and port") from None
     if parts.scheme not in SCHEMES or not parts.hostname or not parts.path.strip("/"):
-        forms = f"name a path, or a URL of a repository with {', '.join(SCHEMES)}"
-        raise ConfigurationError(f"{_hidden(parts)!r:.200} cannot be followed: {forms}")
+        raise ConfigurationError(f"the URL of the repository cannot be followed: {_FORMS}")
+    if "?" in url or "#" in url or "@" in parts.path:
+        raise ConfigurationError(
+            "the URL of the repository cannot be followed: it has a ?, a #, or an @ in its path; a token belongs elsewhere"
+        )
     return parts
-
-
-def _hidden(parts: SplitResult) -> str:
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _unquoted(text: str | None) -> str | None:

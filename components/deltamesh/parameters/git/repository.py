@@ -118,10 +118,10 @@ class Repository:
             try:
                 try:
                     self._fetch(self.remote)
+                    self._tidy_up()
                 except Damaged:
                     self.forget()
                     self._fetch(self.remote)
-                self._tidy_up()
             except OSError as error:
                 raise OutOfReach(f"the mirror of {self.place} cannot be written: {error}") from error
 
@@ -194,15 +194,30 @@ class Repository:
         self._chain[kept:] = added
         self._places.update({each.id: each.number for each in added})
 
-    def files(self, commit: str) -> Files:
+    def files(self, commit: str, *, is_whole: bool = True) -> Files:
         """
         Return the files of a commit by path, without symbolic links and submodules.
 
+        Args:
+            commit: its id.
+            is_whole: whether folders are wanted that can have no parameters.
+
         Raises:
-            OutOfReach: a tree cannot be read, or there are too many.
+            NotGood: there are too many.
+            OutOfReach: a tree cannot be read.
         """
         with self._using() as git:
-            return self._trees.files(git, git[commit].peel(pygit2.Commit).tree_id)
+            return self._trees.files(git, git[commit].peel(pygit2.Commit).tree_id, is_whole=is_whole)
+
+    def check(self, commit: str) -> None:
+        """
+        See that the repository can be read, and has this commit, whatever is in it.
+
+        Raises:
+            OutOfReach: it cannot, or has not.
+        """
+        with self._using() as git:
+            git[commit].peel(pygit2.Commit)
 
     def load(self, blob: str) -> bytes:
         """
@@ -337,7 +352,7 @@ def _local(place: str) -> str:
         return place
     path = place.removeprefix("file://").removeprefix("localhost")
     if not path.startswith("/"):
-        raise ConfigurationError(f"{place!r:.200} names a file of another machine: write file:///path")
+        raise ConfigurationError("the place of the repository names a file of another machine: write file:///path")
     return unquote(path)
 
 

@@ -36,7 +36,7 @@ MAX_HEADERS: Final = 16_384
 """Bytes."""
 
 MAX_CONNECTIONS: Final = 16
-"""At the same time; a further one is closed at once."""
+"""At the same time; for a further one the oldest is closed: who knows the secret is done soon."""
 
 MAX_SECONDS: Final = 20.0
 """How long a connection lives at most [s]."""
@@ -237,12 +237,12 @@ class _Channel(http.HTTPChannel):
     def connectionMade(self) -> None:
         """Bound the life of the connection, whatever it does."""
         super().connectionMade()
-        self.factory.connections.add(self)
+        self.factory.connections[self] = None
         self._end = self.factory.reactor.callLater(MAX_SECONDS, self.transport.abortConnection)
 
     def connectionLost(self, reason: Any) -> None:
         """The connection has gone."""
-        self.factory.connections.discard(self)
+        self.factory.connections.pop(self, None)
         if self._end.active():
             self._end.cancel()
         super().connectionLost(reason)
@@ -271,12 +271,14 @@ class _Factory(ServerFactory):
     def __init__(self, port: WebhookPort, reactor: Any) -> None:
         self.port = port
         self.reactor = reactor
-        self.connections: set[_Channel] = set()
+        self.connections: dict[_Channel, None] = {}  # the oldest first
 
     def buildProtocol(self, addr: Any) -> Any:
-        """Take the connection, unless there are too many."""
-        if len(self.connections) >= MAX_CONNECTIONS:
-            return None
+        """Take the connection; if there are too many, instead of the oldest."""
+        while len(self.connections) >= MAX_CONNECTIONS:
+            oldest = next(iter(self.connections))
+            del self.connections[oldest]
+            oldest.transport.abortConnection()
         channel = _Channel()
         channel.factory = self
         channel.requestFactory = _Request

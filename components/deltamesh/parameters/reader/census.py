@@ -2,6 +2,8 @@
 The census, beside the reader: listens to what clients say on `S.on_holding`, and writes it once a second.
 
 A client is known by its session, which the router discloses, so nobody speaks for another one.
+
+It has a connection of its own: strangers may say more than it can listen to, and then the router cuts off the census, not the reader.
 """
 
 from __future__ import annotations
@@ -25,9 +27,9 @@ INTERVAL: Final = 1.0
 
 class Census:
     """
-    One for the service with the URI `service`; `connection` is of the role `component`.
+    One for the service with the URI `service`; `connection` is of the role `component`, and for nothing else.
 
-    Make it after the reader: then it works when the reader works, and only then.
+    It works from `start` to `stop`, as often as these are called, whenever `connection` has a session.
     """
 
     log = Logger()
@@ -56,13 +58,14 @@ class Census:
                 ensureDeferred(self._joined(self._connection)).addErrback(self._not_listening)
 
     async def stop(self) -> None:
-        """Listen and write no more. What is written stays."""
+        """Listen and write no more. What is written stays. Does nothing if it does not work."""
         if not self._is_running:
             return
         self._is_running = False
         self._looking.stop()
         if self._writing is not None:
             self._writing.cancel()
+        self.holders, self._is_restored = Holders(), False  # another one may write from now on
         subscriptions, self._subscriptions, self._session = self._subscriptions, [], None
         for each in subscriptions:
             if each.active and each.session.is_attached():
@@ -81,7 +84,10 @@ class Census:
         self._subscriptions.append(await session.subscribe(self._left, "wamp.session.on_leave"))
 
     def _not_listening(self, failure: Any) -> None:
-        failure.trap(TransportLost)  # then it begins anew with the next session
+        """It begins anew with the next session."""
+        if failure.check(TransportLost) is None:
+            self._tell(f"what clients hold cannot be heard: {failure.getErrorMessage()}")
+            self._connection.leave(self._connection.session)
 
     def _lost(self) -> None:
         self._session = None
@@ -89,6 +95,8 @@ class Census:
         self._is_restored = False
 
     def _heard(self, /, *_: Any, event: Any = None, **said: Any) -> None:
+        if not self._is_running:
+            return  # it was stopped while it began to listen
         session = None if event is None else event.publisher
         if session is None:
             self._tell("a holder whose session the router does not disclose: its permissions lack it")

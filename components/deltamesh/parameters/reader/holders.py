@@ -18,7 +18,10 @@ SILENCE: Final = 180.0
 
 MAX_HOLDERS: Final = 5_000
 MAX_NAMES: Final = 20_000
-"""Names of one holder."""
+"""Names that one holder may say that it has."""
+
+MAX_KEPT: Final = 5_000
+"""Names of one holder that are kept, the first that it says, and counted: a program has a thousand, a stranger may say more."""
 
 MAX_TEXT: Final = 64 << 20
 """Characters of the names of all holders: a thousand with a thousand names each have 30 million. Who comes later is shown without names."""
@@ -194,10 +197,11 @@ def _number(said: Mapping[str, Any]) -> int | None:
 
 
 def _text(names: Any) -> str:
-    """Return names as the input `holdings` has them."""
+    """Return names as the input `holdings` has them, the first ones if there are too many to keep."""
     if not isinstance(names, list | tuple) or len(names) > MAX_NAMES:
         raise BadHolding(f"names are an array of at most {MAX_NAMES}")
-    for name in names:
+    kept = names[:MAX_KEPT]
+    for name in kept:
         if not isinstance(name, str) or objection(name) is not None:
             raise BadHolding("a name cannot be one")
-    return "".join(["\n", *[f"{name}\n" for name in sorted(set(names))]])
+    return "".join(["\n", *[f"{name}\n" for name in sorted(set(kept))]])

@@ -6,16 +6,21 @@ It belongs into a thread, like the repository; one call at a time.
 
 from __future__ import annotations
 
+import re
 from functools import partial
-from typing import NamedTuple
+from pathlib import Path
+from typing import Final, NamedTuple
 
 from deltamesh.errors import ConfigurationError
 from deltamesh.parameters.content.branch import HISTORY, State, beginning, state_of
-from deltamesh.parameters.content.reading import Held, Reading
-from deltamesh.parameters.content.writing import Contents, contents
+from deltamesh.parameters.content.reading import Held, NotGood, Problem, Reading
+from deltamesh.parameters.content.writing import Contents, contents, transaction
 from deltamesh.parameters.git.remote import Damaged
 from deltamesh.parameters.git.repository import Repository
 from deltamesh.values import JSON
+
+_PATH: Final = re.compile(r"(?<![\w:/.~@-])/(?:[^\s'\"`:,;/]+/)*([^\s'\"`:,;/]+)/?")
+"""An absolute path, and its last part."""
 
 
 class Found(NamedTuple):
@@ -55,35 +60,58 @@ class Latest:
         self._repository = repository
         self._environment, self._region = environment, region
         self._history = history
+        self._unread: set[str] = set()  # commits of which something was missing or damaged, in the last look
+        self._whole: State | None = None  # of the last head that could be read
 
     def look(self, known: Found | None, *, fetch: bool) -> Found:
         """
         Return what the branch amounts to now, `known` itself if it is where it was. With `fetch` the server of a remote one is asked.
 
         Raises:
-            OutOfReach: the repository, or something that is needed of it. A mirror that is damaged is forgotten.
+            OutOfReach: the repository, or its head; or no commit can be read. A mirror that is damaged is forgotten, and fetched anew.
         """
-        if fetch:
-            self._repository.refresh()
         try:
-            return self._look(known)
+            if fetch:
+                self._repository.refresh()
+            return self._look(known, is_ours=self._repository.is_remote)
         except Damaged:
-            self._repository.forget()
-            raise
+            if not self._repository.is_remote:
+                raise
+        self._repository.forget()
+        self._repository.refresh()
+        return self._look(known, is_ours=False)
 
-    def _look(self, known: Found | None) -> Found:
+    def _look(self, known: Found | None, *, is_ours: bool) -> Found:
+        """Return what the branch amounts to. What is missing from it is a fault of the mirror if that `is_ours`, or else of the commit."""
         head = self._repository.head()
         branch = self._repository.branch
-        if known is not None and known.branch == branch and known.state.head is not None and known.state.head.id == head:
+        is_there = known is not None and known.branch == branch and known.state.head is not None and known.state.head.id == head
+        if known is not None and is_there and head not in self._unread:
             return known
-        self.num_reads += 1
+        self.num_reads += not is_there
+        unread: set[str] = set()
         chain = self._repository.chain(head=head)
         chain = chain[beginning(chain[-1].number, self._history) :]
-        state = state_of([(commit, partial(self._held, commit.id)) for commit in chain], None if known is None else known.state)
-        return Found(state, contents(state, self._about(state, branch)), branch)
+        state = state_of([(commit, partial(self._held, commit.id, None if is_ours else unread)) for commit in chain], self._whole)
+        if state.good is None and unread:  # nothing can be said of its parameters, so what is held stays
+            raise Damaged(f"{self._repository.place}: no commit is good, and {len(unread)} cannot be read: {what_is_wrong(state)}")
+        self._unread = unread
+        if head not in unread:
+            self._whole = state
+        found = Found(state, contents(state, self._about(state, branch)), branch)
+        return known if known is not None and is_there and not transaction(known.contents, found.contents) else found
 
-    def _held(self, commit: str) -> dict[str, Held]:
-        return self._reading.read(self._repository.files(commit))
+    def _held(self, commit: str, unread: set[str] | None) -> dict[str, Held]:
+        """Return the parameters of a commit. If something of it is missing, it goes into `unread`, and is not good."""
+        try:
+            return self._reading.read(self._repository.files(commit, is_whole=False))
+        except Damaged as error:
+            if unread is None:
+                raise
+            self._repository.check(commit)
+            unread.add(commit)
+            reason = public(str(error).removeprefix(f"{self._repository.place}: "), self._repository.path)
+            raise NotGood([Problem(None, None, None, f"it cannot be read: {reason[:300]}")]) from error
 
     def _about(self, state: State, branch: str | None) -> dict[str, JSON]:
         """Return what is told of the reading, besides the state."""
@@ -95,6 +123,11 @@ class Latest:
             "layers": self._reading.layers,
             "files": len({parameter.file for parameter in state.parameters.values()}),
         }
+
+
+def public(text: str, path: Path) -> str:
+    """Return what is told of a fault with the last parts of paths only: where on this machine the repository `path` is, is not for all."""
+    return _PATH.sub(r"\1", text.replace(str(path), path.name))
 
 
 def objection(state: State) -> str | None:

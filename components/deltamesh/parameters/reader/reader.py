@@ -27,7 +27,7 @@ from deltamesh.parameters.content.reading import Files
 from deltamesh.parameters.git.remote import OutOfReach
 from deltamesh.parameters.git.repository import Repository
 from deltamesh.parameters.git.watching import Watching, Where, where
-from deltamesh.parameters.reader.latest import Found, Latest, objection, what_is_wrong
+from deltamesh.parameters.reader.latest import Found, Latest, objection, public, what_is_wrong
 from deltamesh.parameters.reader.record import Record
 from deltamesh.stream import Position
 from deltamesh.uris import ServiceURIs
@@ -101,6 +101,7 @@ class Reader:
         self._waiting: list[tuple[bool, Deferred[Position]]] = []  # whether to fetch, and who waits
         self._is_looking = False
         self._is_readable = False
+        self._is_trusted = False  # whether the repository could be read at each look since one that was written
         self._is_active = False
         self._is_stopped = False
         self._has_waited = False
@@ -130,7 +131,7 @@ class Reader:
     @property
     def is_current(self) -> bool:
         """Whether the repository can be read, and what was read is written."""
-        if not self._is_readable or not self._record.is_certain:
+        if not self._is_trusted or not self._record.is_certain:
             return False
         return self._is_written or (self.state is not None and self._now() - self._unwritten_since <= PATIENCE)
 
@@ -216,7 +217,7 @@ class Reader:
             "good": None if state.good is None else state.good.id,
             "number": None if state.good is None else state.good.number,
             "is_current": self.is_current,
-            "problem": None if problem is None else problem[:500],
+            "problem": None if problem is None else public(problem, self.repository.path)[:500],
         }
 
     # Joining
@@ -340,6 +341,7 @@ class Reader:
             self._moved()  # something may have happened there before it was watched
         self._is_readable = not isinstance(found, OutOfReach)
         if isinstance(found, OutOfReach):
+            self._is_trusted = False
             self._stumble(str(found))
             raise found
         if fetch:
@@ -352,6 +354,7 @@ class Reader:
         except DeltameshError as error:
             self._stumble(error.message)
             raise
+        self._is_trusted = True
         self._settle()
         return position
 
@@ -390,5 +393,5 @@ class Reader:
         """A fault of ours: begin again, as if just started."""
         self.log.failure("reading failed", failure)
         self._found, self._latest = None, self._new()
-        self._is_readable = False
+        self._is_readable = self._is_trusted = False
         self._stumble(f"reading failed: {failure.getErrorMessage()}")
