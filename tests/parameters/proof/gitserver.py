@@ -75,6 +75,10 @@ class Server:
         """Whether it serves."""
         return self.program.is_running and self.program.said("Ready to rumble") is not None
 
+    def moved_at(self) -> float:
+        """Return when a push has last moved the branch, before any hook was told [s, Unix]."""
+        return (self.path / "refs" / "heads" / BRANCH).stat().st_mtime
+
     def move_away(self) -> None:
         """Let nobody find the repository any more."""
         self.path.rename(self.away)
