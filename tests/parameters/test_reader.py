@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from twisted.internet.threads import deferToThread
 
 from deltamesh.cli.command import main
 from deltamesh.connection import Connection
+from deltamesh.errors import DeltameshError
 from deltamesh.parameters import service
 from deltamesh.parameters.content.branch import state_of
 from deltamesh.parameters.content.reading import Reading
@@ -504,6 +506,23 @@ async def test_commits_while_another_one_is_read_are_all_told(place: Place, repo
     before = reader.num_looks
     await Deferred.fromCoroutine(_all([reader.look() for _ in range(10)]))
     assert reader.num_looks == before + 2  # one was under way when the others were asked for
+
+
+async def test_looks_end_when_the_reader_leaves(place: Place, repo: Repo) -> None:
+    """The first is in the thread, the other one is to follow it, when nothing more may."""
+    repo.commit({"base/a.json": "0"})
+    await place.begin()
+    reader = await place.reader(repo.path)
+    await place.shows({"a": 0})
+    is_left = Event()
+    held = reader.in_thread(is_left.wait)
+    looks = [reader.look() for _ in range(2)]
+    await reader.stop()
+    is_left.set()
+    await held
+    for each in looks:
+        with pytest.raises((OutOfReach, DeltameshError)):
+            await each.addTimeout(30, reactor)
 
 
 async def _all(looks: list[Any]) -> None:

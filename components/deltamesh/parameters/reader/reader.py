@@ -14,7 +14,7 @@ from functools import partial
 from threading import Thread
 from typing import Any, Final, TypeVar
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred, fail
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -23,7 +23,6 @@ from twisted.python.threadpool import ThreadPool
 from deltamesh.connection import Connection
 from deltamesh.errors import ConfigurationError, DeltameshError, RemoteError
 from deltamesh.parameters.content.branch import HISTORY, State
-from deltamesh.parameters.content.reading import Files
 from deltamesh.parameters.git.remote import OutOfReach
 from deltamesh.parameters.git.repository import Repository
 from deltamesh.parameters.git.watching import Watching, Where, where
@@ -172,7 +171,13 @@ class Reader:
         Thread(target=self._pool.stop, daemon=True).start()  # it waits for a thread that may wait for a server
 
     def in_thread(self, work: Callable[..., _Result], /, *args: Any) -> Deferred[_Result]:
-        """Return what `work(*args)` returns, which runs in the thread that the repository is read in."""
+        """
+        Return what `work(*args)` returns, which runs in the thread that the repository is read in.
+
+        Fails with `OutOfReach` if the reader leaves: what comes then the thread would never do.
+        """
+        if self._is_stopped:
+            return fail(OutOfReach("this reader is leaving"))
         return deferToThreadPool(self._connection.reactor, self._pool, work, *args)
 
     def look(self, *, fetch: bool = True) -> Deferred[Position]:
@@ -198,15 +203,6 @@ class Reader:
         if self._is_active or self._connection.session is None:
             return self.look()
         return Deferred.fromCoroutine(self._connection.call(self._claim, look=True))
-
-    async def files_at_head(self) -> Files:
-        """
-        Return the files of the newest commit, by path.
-
-        Raises:
-            OutOfReach: they cannot be read.
-        """
-        return await self.in_thread(lambda: self.repository.files(self.repository.head()))
 
     def facts(self) -> dict[str, JSON]:
         """Return how the reading is, as it is published to everybody."""
