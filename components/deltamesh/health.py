@@ -17,17 +17,11 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import msgspec
 import psutil  # type: ignore[import-untyped]
-from twisted.internet.defer import maybeDeferred
-from twisted.internet.error import CannotListenError
-from twisted.internet.protocol import ServerFactory
-from twisted.web import http as web
 
 from deltamesh.connection import Connection
-from deltamesh.errors import ConfigurationError
+from deltamesh.httpport import TEXT, Answer, Bounds, HttpPort, Question
 from deltamesh.service import Service
 from deltamesh.worker import Worker
-
-http: Any = web  # hardly annotated
 
 MAX_CONNECTIONS: Final = 32
 """At the same time; a further one is closed at once."""
@@ -38,8 +32,9 @@ MAX_SECONDS: Final = 10.0
 MAX_HEADER: Final = 4096
 """Bytes of a request. It may not have a body."""
 
+BOUNDS: Final = Bounds(connections=MAX_CONNECTIONS, seconds=MAX_SECONDS, header=MAX_HEADER)
+
 PREFIX: Final = "deltamesh_"
-TEXT: Final = "text/plain; charset=utf-8"
 JSON: Final = "application/json"
 PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -112,6 +107,12 @@ class Health:
         self._connection = connection
         self._process = psutil.Process()
 
+    def asked(self, question: Question) -> Answer:
+        """Answer a request."""
+        status, content_type, body = self.answer(question.method, question.path)
+        allowed = {"Allow": "GET, HEAD"} if status == 405 else {}
+        return Answer(status, body, content_type, {"Cache-Control": "no-store", **allowed})
+
     def answer(self, method: bytes, path: bytes) -> tuple[int, str, bytes]:
         """Return the status, the content type and the body for a request."""
         if method not in (b"GET", b"HEAD"):
@@ -166,98 +167,8 @@ def _write(lines: list[str], metric: Metric, name: str, labels: str, number: flo
     lines += (f"# HELP {name} {metric.help}", f"# TYPE {name} {metric.kind}", f"{name}{labels} {number:.17g}")
 
 
-class HealthPort:
-    """
-    Where the answers are given, until `stop`.
-
-    Args:
-        host: address of an interface of this machine.
-        port: 0 is any that is free.
-
-    Raises:
-        ConfigurationError: it is not to be had.
-    """
+class HealthPort(HttpPort):
+    """Where the answers are given, until `stop`. See `HttpPort`."""
 
     def __init__(self, health: Health, host: str, port: int, reactor: Any) -> None:
-        try:
-            self._port = reactor.listenTCP(port, _Factory(health, reactor), interface=host)
-        except CannotListenError as error:
-            reason = getattr(error.socketError, "strerror", None) or error.socketError
-            raise ConfigurationError(f"--health {host}:{port}: {reason}: choose another port or address") from error
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self._port.getHost().port}"
-
-    async def stop(self) -> None:
-        """Answer no more."""
-        await maybeDeferred(self._port.stopListening)
-
-
-class _Request(http.Request):
-    """One request."""
-
-    def process(self) -> None:
-        """All of it has come: answer."""
-        code, content_type, body = self.channel.factory.health.answer(self.method, self.path)
-        self.setResponseCode(code)
-        self.setHeader("Content-Type", content_type)
-        self.setHeader("Content-Length", str(len(body)))
-        self.setHeader("Cache-Control", "no-store")
-        self.setHeader("Connection", "close")
-        if code == 405:
-            self.setHeader("Allow", "GET, HEAD")
-        self.write(body)  # of a HEAD only the headers are written
-        self.finish()
-
-
-class _Channel(http.HTTPChannel):
-    """One connection, for one request."""
-
-    def connectionMade(self) -> None:
-        """Bound the life of the connection, whatever it does."""
-        super().connectionMade()
-        self.factory.connections.add(self)
-        self._end = self.factory.reactor.callLater(MAX_SECONDS, self.transport.abortConnection)
-
-    def connectionLost(self, reason: Any) -> None:
-        """The connection has gone."""
-        self.factory.connections.discard(self)
-        if self._end.active():
-            self._end.cancel()
-        super().connectionLost(reason)
-
-    def checkPersistence(self, request: Any, version: bytes) -> bool:  # noqa: N802
-        """There is no second request."""
-        return False
-
-    def headerReceived(self, line: bytes) -> bool:  # noqa: N802
-        """Refuse a request that announces a body, before it comes."""
-        if not super().headerReceived(line):
-            return False
-        if self.length == 0:
-            return True
-        self.transport.write(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-        self.loseConnection()
-        return False
-
-
-class _Factory(ServerFactory):
-    """Makes a `_Channel` for each connection."""
-
-    noisy = False
-
-    def __init__(self, health: Health, reactor: Any) -> None:
-        self.health = health
-        self.reactor = reactor
-        self.connections: set[_Channel] = set()
-
-    def buildProtocol(self, addr: Any) -> Any:
-        """Take the connection, unless there are too many."""
-        if len(self.connections) >= MAX_CONNECTIONS:
-            return None
-        channel = _Channel()
-        channel.factory = self
-        channel.requestFactory = _Request
-        channel.totalHeadersSize = channel.MAX_LENGTH = MAX_HEADER
-        return channel
-
-    def log(self, request: Any) -> None:
-        """Who looks is not logged."""
+        super().__init__(health.asked, BOUNDS, reactor, "--health", host, port)

@@ -24,6 +24,7 @@ from deltamesh import health
 from deltamesh.cli.arguments import host_and_port
 from deltamesh.client import Mesh
 from deltamesh.health import MAX_CONNECTIONS, MAX_HEADER, MAX_SECONDS, METRICS, OF_PROCESS, PREFIX, Health
+from deltamesh.httpport import PortFactory
 from tests.cli.running_command import deltamesh
 from tests.mesh.application import made
 from tests.mesh.clients import SERVICE, clients
@@ -200,7 +201,7 @@ class Peer:
 def factory() -> Any:
     component = SimpleNamespace(service=made(SERVICE), readiness=list, readings=dict)
     connection = SimpleNamespace(session=object(), num_joined=1, url="", problem=None)
-    return health._Factory(Health("mesh.one", component, connection), Clock())  # type: ignore[arg-type]
+    return PortFactory(Health("mesh.one", component, connection).asked, health.BOUNDS, Clock())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import hmac
 import http.client
 import json
 import socket
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -14,10 +15,9 @@ import pytest
 from twisted.internet.threads import deferToThread
 
 from deltamesh.errors import ConfigurationError
-from deltamesh.parameters.git import webhook as module
 from deltamesh.parameters.git.credentials import Credentials
 from deltamesh.parameters.git.remote import Remote
-from deltamesh.parameters.git.webhook import MAX_BODY, Hook, Verdict, WebhookPort
+from deltamesh.parameters.git.webhook import BOUNDS, MAX_BODY, Hook, Verdict, WebhookPort
 from tests.mesh.mesh import reactor
 
 SECRET = "a long enough secret"
@@ -139,9 +139,9 @@ def test_a_short_secret_is_none() -> None:
 class Served:
     """A port on 127.0.0.1, and the looks that it has caused."""
 
-    def __init__(self) -> None:
+    def __init__(self, **bounds: Any) -> None:
         self.looks = 0
-        self.port = WebhookPort(Hook(SECRET), lambda: "main", self._look, reactor)
+        self.port = WebhookPort(Hook(SECRET), lambda: "main", self._look, reactor, bounds=replace(BOUNDS, **bounds))
 
     def _look(self) -> None:
         self.looks += 1
@@ -192,8 +192,8 @@ async def test_calls_over_http(errors: list[str]) -> None:
     assert errors == []
 
 
-async def test_calls_that_are_too_large_are_refused_before_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    served = Served()
+async def test_calls_that_are_too_large_are_refused_before_they_come() -> None:
+    served, hasty = Served(), Served(seconds=0.05)
     try:
         begin = b"POST /webhook HTTP/1.1\r\nHost: x\r\n"
         assert (await served.send_raw(begin + b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1))).startswith(b"HTTP/1.1 413")
@@ -201,15 +201,14 @@ async def test_calls_that_are_too_large_are_refused_before_they_come(monkeypatch
         assert await served.send_raw(begin + b"X: " + b"x" * 100_000 + b"\r\n\r\n") == b""
         large = body(text="x" * (MAX_BODY - 1_000))
         assert (await served.send("POST", "/webhook", large, github(large)))[0] == 202
-        monkeypatch.setattr(module, "MAX_SECONDS", 0.05)
-        assert await served.send_raw(begin + b"Content-Length: 5\r\n\r\n") == b""
+        assert await hasty.send_raw(begin + b"Content-Length: 5\r\n\r\n") == b""
     finally:
+        await hasty.port.stop()
         await served.port.stop()
 
 
-async def test_silent_connections_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_CONNECTIONS", 2)
-    served = Served()
+async def test_silent_connections_keep_nobody_out() -> None:
+    served = Served(connections=2)
     content = body()
     parts = urlsplit(served.port.url)
     silent = [await deferToThread(socket.create_connection, (parts.hostname, parts.port), 30) for _ in range(2)]

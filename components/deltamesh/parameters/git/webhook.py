@@ -16,16 +16,11 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
-from twisted.internet.defer import maybeDeferred
-from twisted.internet.error import CannotListenError
-from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
-from twisted.web import http as web
 
 from deltamesh.errors import ConfigurationError
+from deltamesh.httpport import Answer, Bounds, HttpPort, Question
 from deltamesh.parameters.git.remote import MIRRORED, Remote
-
-http: Any = web  # hardly annotated
 
 PATH: Final = b"/webhook"
 
@@ -40,6 +35,8 @@ MAX_CONNECTIONS: Final = 16
 
 MAX_SECONDS: Final = 20.0
 """How long a connection lives at most [s]."""
+
+BOUNDS: Final = Bounds(connections=MAX_CONNECTIONS, seconds=MAX_SECONDS, header=MAX_HEADERS, body=MAX_BODY, replaces_oldest=True)
 
 MIN_SECRET: Final = 8
 """Characters of the secret."""
@@ -162,128 +159,47 @@ def _is_end(path: str, whole: str) -> bool:
     return path == whole or whole.endswith(f"/{path}") or path.endswith(f"/{whole}")
 
 
-class WebhookPort:
+class WebhookPort(HttpPort):
     """
-    Where calls are taken, until `stop`.
+    Where calls are taken, until `stop`. See `HttpPort`.
 
     Args:
         branch: returns the one that is followed, if that is known.
         look: lets the reader look; is not waited for.
-        host: address of an interface of this machine.
-        port: 0 is any that is free.
-
-    Raises:
-        ConfigurationError: it is not to be had.
     """
 
     log = Logger(namespace="parameters")
 
     def __init__(
-        self, hook: Hook, branch: Callable[[], str | None], look: Callable[[], None], reactor: Any, host: str = "127.0.0.1", port: int = 0
+        self,
+        hook: Hook,
+        branch: Callable[[], str | None],
+        look: Callable[[], None],
+        reactor: Any,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        bounds: Bounds = BOUNDS,
     ) -> None:
         self._hook = hook
         self._branch = branch
         self._look = look
-        try:
-            self._port = reactor.listenTCP(port, _Factory(self, reactor), interface=host)
-        except CannotListenError as error:
-            reason = getattr(error.socketError, "strerror", None) or error.socketError
-            raise ConfigurationError(f"--webhook {host}:{port}: {reason}: choose another port or address") from error
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self._port.getHost().port}{PATH.decode()}"
+        super().__init__(self._asked, bounds, reactor, "--webhook", host, port)
+        self.url += PATH.decode()
 
-    async def stop(self) -> None:
-        """Take no more calls."""
-        await maybeDeferred(self._port.stopListening)
+    def _asked(self, question: Question) -> Answer:
+        verdict = self.take(question)
+        return Answer(verdict.status, verdict.said.encode() + b"\n", headers={"Allow": "POST"} if verdict.status == 405 else {})
 
-    def take(self, method: bytes, path: bytes, headers: Mapping[str, str], body: bytes) -> Verdict:
+    def take(self, question: Question) -> Verdict:
         """Return what a request is answered, and do what it is for."""
-        if path.partition(b"?")[0] != PATH:
+        if question.path.partition(b"?")[0] != PATH:
             return Verdict(404, "there is nothing here")
-        if method != b"POST":
+        if question.method != b"POST":
             return Verdict(405, "only POST")
-        verdict = self._hook.judge(headers, body, self._branch())
+        verdict = self._hook.judge(question.headers, question.body, self._branch())
         if verdict.status >= 400:
             self.log.warn("a call of the web hook was refused: {said}", said=verdict.said)
         if verdict.wants_look:
             self._look()
         return verdict
-
-
-class _Request(http.Request):
-    """One request."""
-
-    def process(self) -> None:
-        """All of it has come: answer."""
-        headers = {
-            name.decode("latin-1").lower(): values[-1].decode("latin-1")
-            for name, values in self.requestHeaders.getAllRawHeaders()
-            if values
-        }
-        verdict = self.channel.factory.port.take(self.method, self.path, headers, self.content.read())
-        body = verdict.said.encode() + b"\n"
-        self.setResponseCode(verdict.status)
-        self.setHeader("Content-Type", "text/plain; charset=utf-8")
-        self.setHeader("Content-Length", str(len(body)))
-        self.setHeader("Connection", "close")
-        if verdict.status == 405:
-            self.setHeader("Allow", "POST")
-        self.write(body)
-        self.finish()
-
-
-class _Channel(http.HTTPChannel):
-    """One connection, for one request."""
-
-    def connectionMade(self) -> None:
-        """Bound the life of the connection, whatever it does."""
-        super().connectionMade()
-        self.factory.connections[self] = None
-        self._end = self.factory.reactor.callLater(MAX_SECONDS, self.transport.abortConnection)
-
-    def connectionLost(self, reason: Any) -> None:
-        """The connection has gone."""
-        self.factory.connections.pop(self, None)
-        if self._end.active():
-            self._end.cancel()
-        super().connectionLost(reason)
-
-    def checkPersistence(self, request: Any, version: bytes) -> bool:  # noqa: N802
-        """There is no second request."""
-        return False
-
-    def headerReceived(self, line: bytes) -> bool:  # noqa: N802
-        """Refuse a body that is too large, or does not say how large it is, before it comes."""
-        if not super().headerReceived(line):
-            return False
-        if self.length is not None and self.length <= MAX_BODY:
-            return True
-        refusal = b"411 Length Required" if self.length is None else b"413 Content Too Large"
-        self.transport.write(b"HTTP/1.1 " + refusal + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-        self.loseConnection()
-        return False
-
-
-class _Factory(ServerFactory):
-    """Makes a `_Channel` for each connection."""
-
-    noisy = False
-
-    def __init__(self, port: WebhookPort, reactor: Any) -> None:
-        self.port = port
-        self.reactor = reactor
-        self.connections: dict[_Channel, None] = {}  # the oldest first
-
-    def buildProtocol(self, addr: Any) -> Any:
-        """Take the connection; if there are too many, instead of the oldest."""
-        while len(self.connections) >= MAX_CONNECTIONS:
-            oldest = next(iter(self.connections))
-            del self.connections[oldest]
-            oldest.transport.abortConnection()
-        channel = _Channel()
-        channel.factory = self
-        channel.requestFactory = _Request
-        channel.totalHeadersSize = channel.MAX_LENGTH = MAX_HEADERS
-        return channel
-
-    def log(self, request: Any) -> None:
-        """Calls that are right are not logged."""
