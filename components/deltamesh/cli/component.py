@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 import click
 from twisted.internet.base import DelayedCall
@@ -17,12 +17,11 @@ from deltamesh.collector import tend
 from deltamesh.connection import Connection
 from deltamesh.errors import ConfigurationError, DeltameshError
 from deltamesh.follower import Follower
-from deltamesh.health import Health, HealthPort
+from deltamesh.health import Examined, Health, HealthPort
 from deltamesh.heartbeat import BOUNDS, TOLERANCE
 from deltamesh.journal import DEFAULT, open_journal
 from deltamesh.leader import Leader
 from deltamesh.status import Facts, Reporter
-from deltamesh.working import Working
 
 PATIENCE: Final = 8.0
 """How long a component may take to leave in order [s]: less than its supervisor waits."""
@@ -81,7 +80,7 @@ def leader(router: Router, application: str, name: str, journal: str, health: tu
     connection.tolerance = tolerance
     Reporter(connection, service.uris, "leader", name, lambda: leader_facts(component))
     component = Leader(service, connection, open_journal(journal, service.uris.prefix))
-    serve(f"{short_name(service.uris.prefix)}.{name}", component, router, connection, health)
+    serve(f"{short_name(service.uris.prefix)}.{name}", component, router, connection, health, f"nobody leads {service.uris.prefix} yet")
 
 
 @click.command()
@@ -100,7 +99,8 @@ def follower(router: Router, application: str, name: str | None, health: tuple[s
     connection = router.connection()
     connection.tolerance = tolerance
     component = Follower(service, connection, name=name)
-    serve(f"{short_name(service.uris.prefix)}.{component.name}", component, router, connection, health)
+    name = f"{short_name(service.uris.prefix)}.{component.name}"
+    serve(name, component, router, connection, health, f"nobody leads {service.uris.prefix} yet")
 
 
 def leader_facts(component: Leader) -> Facts:
@@ -112,14 +112,26 @@ def leader_facts(component: Leader) -> Facts:
     return Facts(state="other journal" if component.objection is not None else component.state.value, position=position)
 
 
-def serve(
-    name: str, component: Leader | Follower | Working, router: Router, connection: Connection, health: tuple[str, int] | None
-) -> None:
-    """Run a component until a signal comes. Prints `<name>: ready` on stdout when it takes part for the first time."""
-    service = component.service.uris.prefix
+class Component(Examined, Protocol):
+    """What runs in a process of its own, on a connection that it starts and stops."""
+
+    def start(self) -> None:
+        """Begin; raises `ConfigurationError` if that is not possible here."""
+        ...
+
+    async def stop(self) -> None:
+        """Leave in order."""
+        ...
+
+
+def serve(name: str, component: Component, router: Router, connection: Connection, health: tuple[str, int] | None, lacking: str) -> None:
+    """
+    Run a component until a signal comes. Prints `<name>: ready` on stdout when it takes part for the first time.
+
+    `lacking` says why it may not take part although it is connected.
+    """
 
     def remind() -> None:
-        lacking = "it still prepares" if isinstance(component, Working) else f"nobody leads {service} yet"
         missing = router.absence(connection) if connection.session is None else f"connected, but {lacking}"
         click.echo(f"{name}: warning: {missing} (still trying)", err=True)
 
@@ -136,7 +148,10 @@ def serve(
         ended: Deferred[None] = Deferred()
         if isinstance(component, Leader):
             component.on_broken(lambda error: None if ended.called else ended.errback(error))
-        component.start()
+        try:
+            component.start()
+        except ConfigurationError as error:
+            raise CommandFailed(error.message) from error
         Deferred.fromCoroutine(ready(reminder))
         try:
             await ended
@@ -165,7 +180,7 @@ def _listen(health: Health, where: tuple[str, int], connection: Connection) -> H
     return port
 
 
-async def _leave(name: str, component: Leader | Follower | Working) -> None:
+async def _leave(name: str, component: Component) -> None:
     try:
         await loop.within(PATIENCE, component.stop())
     except TimeoutError as error:

@@ -83,4 +83,4 @@ def worker(router: Router, application: str, name: str | None, cores: int | None
     """
     connection = router.connection()
     component = Working(load_worker(application), connection, name=name, concurrency=cores)
-    serve(f"{short_name(component.service.uris.prefix)}.{component.name}", component, router, connection, health)
+    serve(f"{short_name(component.service.uris.prefix)}.{component.name}", component, router, connection, health, "it still prepares")

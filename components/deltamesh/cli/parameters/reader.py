@@ -8,18 +8,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from twisted.internet.base import DelayedCall
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import ensureDeferred
 
-from deltamesh.cli import log, loop
 from deltamesh.cli.arguments import host_and_port, service_name
-from deltamesh.cli.component import PATIENCE, health_option, short_name
+from deltamesh.cli.component import health_option, serve, short_name
 from deltamesh.cli.failure import CommandFailed
 from deltamesh.cli.router import Router, router_options
-from deltamesh.collector import tend
 from deltamesh.connection import Connection
 from deltamesh.errors import ConfigurationError, DeltameshError
-from deltamesh.health import Health, HealthPort
 from deltamesh.parameters.administration.administration import Administration
 from deltamesh.parameters.content.branch import HISTORY
 from deltamesh.parameters.git.credentials import credentials, secret_in
@@ -97,7 +93,8 @@ def reader(
         hook = None if webhook is None else Hook(_secret(webhook_secret_file), followed.remote)
     except ConfigurationError as error:
         raise CommandFailed(error.message) from error
-    _serve(name, component, (connection, counting), router, (hook, webhook), health)
+    process = _Process(name, component, (connection, counting), hook, webhook)
+    serve(name, process, router, connection, health, f"another reader of {service} works")
 
 
 def _secret(file: str | None) -> str:
@@ -109,99 +106,68 @@ def _secret(file: str | None) -> str:
     return secret
 
 
-class _Examined:
-    """The reader, as programs see it that watch it."""
+class _Process:
+    """
+    The reader, and beside it what takes changes, counts holders and listens to web hooks.
 
-    def __init__(self, reader: Reader) -> None:
-        self.service = Service(reader.uris.prefix)
+    The first of `connections` is the reader's, the other one the census's.
+    """
+
+    def __init__(
+        self, name: str, reader: Reader, connections: tuple[Connection, Connection], hook: Hook | None, where: tuple[str, int] | None
+    ) -> None:
+        connection, self._counting = connections
+        service = reader.uris.prefix
+        self.service = Service(service)
         self.readiness = reader.readiness
+        self._name = name
+        self._reader = reader
+        self._reactor = connection.reactor
+        self._hook, self._where = hook, where
+        self._port: WebhookPort | None = None
+        Reporter(connection, reader.uris, "reader", "reader", lambda: _facts(reader))
+        # both work when the reader works: what a connection sets up comes one after the other
+        self._administration = Administration(connection, service, reader, reader.repository)
+        self._census = Census(self._counting, service)
+        connection.on_join(self._count)
+        connection.on_lost(self._rest)
+
+    async def _count(self, _: Connection) -> None:
+        if self._reader.is_active:
+            self._census.start()
+
+    def _rest(self) -> None:
+        ensureDeferred(self._census.stop())
 
     def readings(self) -> dict[str, float]:
         """Return its numbers: it has none of its own."""
         return {}
 
+    def start(self) -> None:
+        """Begin; raises `ConfigurationError` if there is no port for web hooks."""
+        if self._hook is not None and self._where is not None:
+            self._port = WebhookPort(self._hook, lambda: self._reader.repository.branch, self._pushed, self._reactor, *self._where)
+            click.echo(f"{self._name}: web hook at {self._port.url}")
+        self._counting.start()
+        self._administration.start()
+        self._reader.start()
 
-def _serve(
-    name: str,
-    component: Reader,
-    connections: tuple[Connection, Connection],
-    router: Router,
-    hooked: tuple[Hook | None, tuple[str, int] | None],
-    health: tuple[str, int] | None,
-) -> None:
-    """
-    Run until a signal comes. Prints `<name>: ready` on stdout when it works for the first time.
+    def _pushed(self) -> None:
+        self._reader.asked().addErrback(_known)
 
-    The first of `connections` is the reader's, the other one the census's.
-    """
-    connection, counting = connections
-    service = component.uris.prefix
-    Reporter(connection, component.uris, "reader", "reader", lambda: _facts(component))
-    # both work when the reader works: what a connection sets up comes one after the other
-    administration = Administration(connection, service, component, component.repository)
-    census = Census(counting, service)
+    async def stop(self) -> None:
+        """Leave in order."""
+        if self._port is not None:
+            await self._port.stop()
+        await self._administration.stop()
+        await self._census.stop()
+        await self._counting.stop()
+        await self._reader.stop()
 
-    async def count(_: Connection) -> None:
-        if component.is_active:
-            census.start()
 
-    def rest() -> None:
-        ensureDeferred(census.stop())
-
-    connection.on_join(count)
-    connection.on_lost(rest)
-
-    def remind() -> None:
-        missing = router.absence(connection) if connection.session is None else f"connected, but another reader of {service} works"
-        click.echo(f"{name}: warning: {missing} (still trying)", err=True)
-
-    async def ready(reminder: DelayedCall) -> None:
-        await connection.joined()
-        if reminder.active():
-            reminder.cancel()
-        click.echo(f"{name}: ready")
-
-    def of_no_use(failure: Any) -> None:
-        failure.trap(OutOfReach, DeltameshError)  # which the reader tells
-
-    def pushed() -> None:
-        component.asked().addErrback(of_no_use)
-
-    async def work() -> None:
-        ports: list[HealthPort | WebhookPort] = []
-        hook, where = hooked
-        try:
-            if health is not None:
-                ports.append(HealthPort(Health(name, _Examined(component), connection), *health, connection.reactor))
-                click.echo(f"{name}: health at {ports[-1].url}")
-            if hook is not None and where is not None:
-                ports.append(WebhookPort(hook, lambda: component.repository.branch, pushed, connection.reactor, *where))
-                click.echo(f"{name}: web hook at {ports[-1].url}")
-        except ConfigurationError as error:
-            raise CommandFailed(error.message) from error
-        reminder = connection.reactor.callLater(router.timeout, remind)
-        tending = tend(connection.reactor)
-        counting.start()
-        administration.start()
-        component.start()
-        Deferred.fromCoroutine(ready(reminder))
-        try:
-            await Deferred()
-        except CancelledError:
-            click.echo(f"{name}: stopping", err=True)
-        finally:
-            if reminder.active():
-                reminder.cancel()
-            tending.stop()
-            for port in ports:
-                await port.stop()
-            try:
-                await loop.within(PATIENCE, _leave(administration, census, counting, component))
-            except TimeoutError as error:
-                raise CommandFailed(f"{name} could not leave in order within {PATIENCE:g} s") from error
-
-    log.begin(name)
-    loop.run(work)
+def _known(failure: Any) -> None:
+    """What the reader tells itself."""
+    failure.trap(OutOfReach, DeltameshError)
 
 
 def _facts(component: Reader) -> Facts:
@@ -209,10 +175,3 @@ def _facts(component: Reader) -> Facts:
     state = "reads" if component.is_current else "behind" if component.is_active else "standby"
     here = component.position
     return Facts(state=state, position=None if here is None else (here.epoch, here.revision))
-
-
-async def _leave(administration: Administration, census: Census, counting: Connection, component: Reader) -> None:
-    await administration.stop()
-    await census.stop()
-    await counting.stop()
-    await component.stop()
