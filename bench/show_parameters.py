@@ -9,17 +9,15 @@ Takes about 15 minutes. Real processes and a real git server on loopback, seeded
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
 from bench.parameters import TITLES, measured
-from bench.processes import end_in_order, run
+from bench.processes import end_in_order
 from bench.runs import Row
+from bench.scenario import Scenarios, untrue
 from bench.show import Item, Line, Tests, chosen, print_lines, why
 
-SEED: Final = 1
 LIMIT: Final = 600.0
 """How long a scenario may take [s]."""
 
@@ -32,19 +30,12 @@ STARTED: Final = 400
 COMMITS: Final = 500
 
 
-def scenario(name: str, *arguments: object) -> Row:
-    """Run a scenario; return its JSON line. Times are held to their limits here, not there."""
-    command = [sys.executable, "-m", f"tests.parameters.proof.{name}", "--seed", SEED, "--untimed", *arguments]
-    out, problem = run(command, limit=LIMIT)
-    rows: list[Row] = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-    return rows[-1] if rows else {"ok": False, "violations": [problem or out.strip()[-500:]]}
+scenario: Final = Scenarios("tests.parameters.proof", LIMIT)
 
 
 def truth(item: str, row: Row, figure: str = "") -> Line:
     """Return the line that says whether everything was true."""
-    if not row["ok"]:
-        return Line(item, False, "; ".join(map(str, row["violations"][:3])) or "ended without a result")
-    return Line(item, True, figure)
+    return untrue(item, row) or Line(item, True, figure)
 
 
 def said(times: dict[str, Any]) -> str:

@@ -9,16 +9,14 @@ is made from, and that `docs/reliability.md` names.
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
-from bench.processes import end_in_order, run
+from bench.processes import end_in_order
 from bench.runs import Row, install_anchors, ours
+from bench.scenario import Scenarios, untrue
 from bench.show import Item, Line, chosen, print_lines, why
 
-SEED: Final = 1
 LIMIT: Final = 900.0
 """How long a scenario may take [s]."""
 
@@ -28,18 +26,13 @@ KINDS: Final = ("lost", "twice", "order", "epoch", "state", "refused")
 """Violations that a scenario counts."""
 
 
-def scenario(name: str, *arguments: object) -> Row:
-    """Run a scenario; return its JSON line. Times are held to their limits here, not there."""
-    command = [sys.executable, "-m", f"tests.reliability.{name}", "--seed", SEED, "--untimed", *arguments]
-    out, problem = run(command, limit=LIMIT)
-    rows: list[Row] = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-    return rows[-1] if rows else {"ok": False, "violations": [problem or out.strip()[-500:]]}
+scenario: Final = Scenarios("tests.reliability", LIMIT)
 
 
 def truth(item: str, row: Row, figure: str = "") -> Line:
     """Return the line that says whether everything was true."""
-    if not row["ok"]:
-        return Line(item, False, "; ".join(map(str, row["violations"][:3])) or "ended without a result")
+    if (line := untrue(item, row)) is not None:
+        return line
     counts = "" if "acknowledged" not in row else f"{row['acknowledged']:,} acknowledged, {row['lost']} lost, {row['twice']} twice"
     states = f"{row['states']:,} states shown, {row['state']} wrong" if row.get("states") else ""
     return Line(item, not any(row.get(kind) for kind in KINDS), "; ".join(filter(None, [counts, states, figure])))

@@ -27,6 +27,7 @@ from deltamesh.parameters.client.state import Source, State
 from deltamesh.parameters.client.typed import check_of
 from deltamesh.stream import Answer, Output, Position, Subscriber
 from deltamesh.stream.subscriber import State as StreamState
+from tests.stream.histories import run_histories
 from tests.stream.simulator import FAULTS, Client, Content, Parts, Violation, World, view
 
 HISTORIES = int(os.environ.get("DELTAMESH_HISTORIES", "200"))
@@ -284,15 +285,8 @@ def simulate(seed: int) -> Counter[str]:
 
 
 def test_no_history_breaks_a_promise() -> None:
-    seeds = [int(os.environ["DELTAMESH_SEED"])] if "DELTAMESH_SEED" in os.environ else range(HISTORIES)
-    seen: Counter[str] = Counter()
-    for seed in seeds:
-        try:
-            seen += simulate(seed)
-        except Exception as error:
-            error.add_note(f"history {seed}: run it alone with DELTAMESH_SEED={seed}")
-            raise
-    if len(seeds) >= 200:  # what the promises are about did happen, often
+    number, seen = run_histories(simulate, HISTORIES)
+    if number >= 200:  # what the promises are about did happen, often
         situations = (
             "opened",
             "opened far enough",
@@ -303,7 +297,7 @@ def test_no_history_breaks_a_promise() -> None:
             "dropped",
             *[source for source in Source if source is not Source.CACHE],
         )
-        assert min(seen[situation] for situation in situations) > len(seeds) / 10, seen
+        assert min(seen[situation] for situation in situations) > number / 10, seen
 
 
 BROKEN: dict[str, tuple[Any, str, Callable[..., Any]]] = {

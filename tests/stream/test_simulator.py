@@ -7,7 +7,6 @@ DELTAMESH_SEED=17 runs that history alone, DELTAMESH_HISTORIES=100000 more of th
 from __future__ import annotations
 
 import os
-from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -17,6 +16,7 @@ from deltamesh.stream import Answer, Delta, Mirror, Output, Position, Publisher,
 from deltamesh.stream.history import History
 from deltamesh.stream.subscriber import Verdict
 from deltamesh.values import JSON
+from tests.stream.histories import run_histories
 from tests.stream.simulator import Parts, Violation, simulate
 
 HISTORIES = int(os.environ.get("DELTAMESH_HISTORIES", "3000"))
@@ -24,17 +24,10 @@ HISTORIES = int(os.environ.get("DELTAMESH_HISTORIES", "3000"))
 
 @pytest.mark.slow
 def test_no_history_breaks_a_promise() -> None:
-    seeds = [int(os.environ["DELTAMESH_SEED"])] if "DELTAMESH_SEED" in os.environ else range(HISTORIES)
-    seen: Counter[str] = Counter()
-    for seed in seeds:
-        try:
-            seen += simulate(seed)
-        except Exception as error:
-            error.add_note(f"history {seed}: run it alone with DELTAMESH_SEED={seed}")
-            raise
-    if len(seeds) >= 1000:  # what the promise is about did happen, often
+    number, seen = run_histories(simulate, HISTORIES)
+    if number >= 1000:  # what the promise is about did happen, often
         situations = ("ask", "pause", "timeout", "silence", "dropped", "resumed", "caught up", "Apply", "Replace")
-        assert min(seen[situation] for situation in situations) > len(seeds) / 20, seen
+        assert min(seen[situation] for situation in situations) > number / 20, seen
 
 
 def test_the_same_seed_is_the_same_history() -> None:

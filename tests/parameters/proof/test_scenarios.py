@@ -7,21 +7,15 @@ compute, so all of them run at the same time.
 
 from __future__ import annotations
 
-import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from tests.reliability.processes import environment
-from tests.running_router import ROOT
-
-LIMIT: Final = 150.0
-"""How long a scenario may take [s]; most take some ten."""
+from tests.reliability.short import found_in, scenario
 
 SHORT: Final[dict[str, tuple[str, ...]]] = {
     "outage": ("--rounds", "1", "--kinds", "thread", "node", "--together"),
@@ -41,21 +35,10 @@ def runs(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[subprocess
     here = [item for item in request.session.items if item.path == Path(__file__) and isinstance(item, pytest.Function)]
     asked = [item.callspec.params["name"] for item in here]
     with ThreadPoolExecutor(len(SHORT)) as pool:
-        yield {name: pool.submit(scenario, name) for name in SHORT if name in asked}
+        yield {name: pool.submit(scenario, f"tests.parameters.proof.{name}", *SHORT[name]) for name in SHORT if name in asked}
         pool.shutdown(cancel_futures=True)
-
-
-def scenario(name: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", f"tests.parameters.proof.{name}", "--seed", "1", "--untimed", *SHORT[name]]
-    return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LIMIT, check=False)
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.browser] if name == "push" else []) for name in SHORT])
 def test_nothing_is_violated(name: str, runs: dict[str, Future[subprocess.CompletedProcess[str]]]) -> None:
-    done = runs[name].result()
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-
-    assert lines, done.stdout + done.stderr
-    found: dict[str, Any] = json.loads(lines[-1])
-    assert found["violations"] == [], done.stderr
-    assert (done.returncode, found["scenario"], found["seed"], found["ok"]) == (0, name, 1, True)
+    found_in(runs[name].result(), name)
