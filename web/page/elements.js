@@ -42,6 +42,14 @@ export function write(node, text) {
   return true;
 }
 
+/** Show a note in `node`, or hide it. @param {any} node @param {{title: string, text: string} | string | null} note */
+export function tell(node, note) {
+  node.hidden = !note;
+  if (!note) return;
+  const { title, text } = typeof note === "string" ? { title: "", text: note } : note;
+  if (node.textContent.trim() !== `${title} ${text}`.trim()) node.replaceChildren(...(title ? [element("strong", {}, title), " "] : []), text);
+}
+
 /** Mark `node` as changed, for a moment. @param {Element} node */
 export function flash(node) {
   node.classList.remove("changed");

@@ -2,7 +2,7 @@
  * What the page shows. It reads models and touches the page; it knows nothing of the mesh.
  */
 
-import { element, find, flash, write } from "../page/elements.js";
+import { element, find, flash, tell, write } from "../page/elements.js";
 import { rows } from "../page/rows.js";
 
 /** @typedef {import("./tree.js").Row} Row */
@@ -82,11 +82,7 @@ export function view(act) {
     },
     /** @param {string} selector @param {{title: string, text: string} | string | null} note */
     note(selector, note) {
-      const node = find(selector);
-      node.hidden = !note;
-      if (!note) return;
-      const { title, text } = typeof note === "string" ? { title: "", text: note } : note;
-      if (node.textContent.trim() !== `${title} ${text}`.trim()) node.replaceChildren(...(title ? [element("strong", {}, title), " "] : []), text);
+      tell(find(selector), note);
     },
     /** @param {{[id: string]: string}} texts by id of the element */
     texts(texts) {

@@ -2,7 +2,7 @@
  * What the page shows around map and plot. It reads models and touches the page; it knows nothing of the mesh.
  */
 
-import { element, find, write } from "../page/elements.js";
+import { element, find, tell, write } from "../page/elements.js";
 import { rows } from "../page/rows.js";
 import { legendModels } from "./derive.js";
 import { seconds } from "./figures.js";
@@ -30,11 +30,7 @@ export function view(act) {
     },
     /** @param {string} selector @param {{title: string, text: string} | string | null} note */
     note(selector, note) {
-      const node = find(selector);
-      node.hidden = !note;
-      if (!note) return;
-      const { title, text } = typeof note === "string" ? { title: "", text: note } : note;
-      if (node.textContent.trim() !== `${title} ${text}`.trim()) node.replaceChildren(...(title ? [element("strong", {}, title), " "] : []), text);
+      tell(find(selector), note);
     },
     /** @param {{value: string, text: string}[]} problems */
     known(problems) {
