@@ -27,6 +27,8 @@ from deltamesh.parameters.content.reading import Reading
 from deltamesh.parameters.content.writing import Contents, contents, held_by
 from deltamesh.parameters.git.remote import OutOfReach
 from deltamesh.parameters.git.repository import Repository
+from deltamesh.parameters.reader import reader as reader_module
+from deltamesh.parameters.reader.greeting import Greeting
 from deltamesh.parameters.reader.reader import Reader
 from deltamesh.parameters.reader.record import _contents
 from deltamesh.service import Service
@@ -506,6 +508,33 @@ async def test_commits_while_another_one_is_read_are_all_told(place: Place, repo
     before = reader.num_looks
     await Deferred.fromCoroutine(_all([reader.look() for _ in range(10)]))
     assert reader.num_looks == before + 2  # one was under way when the others were asked for
+
+
+async def test_who_begins_to_listen_hears_at_once_how_the_reading_is(place: Place, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nobody else, and nothing of a reader that stands by."""
+    head = repo.commit({"base/a.json": "1"})
+    await place.begin()
+    readers = [await place.reader(repo.path)]
+    await written(readers[0], head)
+    await until(lambda: readers[0].is_current and place.said[-1:] == [readers[0].facts()])
+    monkeypatch.setattr(reader_module, "TICK", NEVER)
+    readers[0]._ticking.stop()
+    readers.append(await place.reader(repo.path))
+    for each in readers:
+        connection = await place.inside.connect()
+        greeting = Greeting(connection, f"{place.uri}.on_reading", each.greet)
+        connection.session.disconnect()  # it begins to listen with the next session
+        await until(lambda greeting=greeting: greeting._subscription is not None)  # type: ignore[misc]
+    place.said.clear()
+
+    heard: list[dict[str, Any]] = []
+    client = await place.inside.connect()
+    for _ in range(2):
+        subscription = await client.session.subscribe(lambda **said: heard.append(said), f"{place.uri}.on_reading")
+        await until(lambda: len(heard) > 0)
+        assert [heard.pop()] == [readers[0].facts()]
+        await subscription.unsubscribe()
+    assert place.said == heard == []
 
 
 async def test_looks_end_when_the_reader_leaves(place: Place, repo: Repo) -> None:

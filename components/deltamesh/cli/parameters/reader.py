@@ -23,6 +23,7 @@ from deltamesh.parameters.git.remote import OutOfReach
 from deltamesh.parameters.git.repository import DEFAULT_DIRECTORY, Repository
 from deltamesh.parameters.git.webhook import Hook, WebhookPort
 from deltamesh.parameters.reader.census import Census
+from deltamesh.parameters.reader.greeting import Greeting
 from deltamesh.parameters.reader.reader import LOCAL_POLL, REMOTE_POLL, Reader
 from deltamesh.service import Service
 from deltamesh.status import Facts, Reporter
@@ -129,6 +130,7 @@ class _Process:
         # both work when the reader works: what a connection sets up comes one after the other
         self._administration = Administration(connection, service, reader, reader.repository)
         self._census = Census(self._counting, service)
+        Greeting(self._counting, reader.uris.action("on_reading"), reader.greet)
         connection.on_join(self._count)
         connection.on_lost(self._rest)
 

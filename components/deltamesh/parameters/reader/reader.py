@@ -31,7 +31,7 @@ from deltamesh.parameters.reader.record import Record
 from deltamesh.stream import Position
 from deltamesh.uris import ServiceURIs
 from deltamesh.values import JSON
-from deltamesh.wamp import WampError
+from deltamesh.wamp import PublishOptions, WampError
 
 TICK: Final = 1.0
 """Pause between two times that it is said how the reading is [s]."""
@@ -51,6 +51,9 @@ WAITING: Final = 0.5
 
 PATIENCE: Final = 1.0
 """How long a write may be under way before it is said that what is held is not what was read [s]."""
+
+MAX_SESSIONS: Final = 1_000
+"""Sessions that one event is for."""
 
 _Result = TypeVar("_Result")
 
@@ -293,6 +296,13 @@ class Reader:
     def _tell(self, facts: dict[str, JSON]) -> None:
         self._told = facts
         self._connection.publish(self.uris.action("on_reading"), **facts)
+
+    def greet(self, sessions: list[int]) -> None:
+        """Tell sessions that have just begun to listen how the reading is, if this is the reader that works."""
+        if self._is_active:
+            for start in range(0, len(sessions), MAX_SESSIONS):
+                options = PublishOptions(eligible=sessions[start : start + MAX_SESSIONS])
+                self._connection.publish(self.uris.action("on_reading"), options=options, **self.facts())
 
     def _doubted(self) -> None:
         """The service may hold something else than was written: say so before anybody believes it, and mend it."""
