@@ -19,9 +19,9 @@ from typing import Any
 
 import msgspec
 
+from deltamesh.application.service import Shared
+from deltamesh.application.transaction import Caller
 from deltamesh.graph import Graph
-from deltamesh.service import Shared
-from deltamesh.transaction import Caller
 from examples.departures import app
 from examples.departures.replay import Changes, changes
 from examples.departures.timeline import Event, Timeline, local, reference

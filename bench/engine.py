@@ -14,8 +14,8 @@ from typing import Any
 from bench import data
 from bench.application import hackernews, sum_per_group
 from bench.measure import emit, repeat, resident, statistics, timed
-from deltamesh.collector import YOUNG
 from deltamesh.graph import Graph
+from deltamesh.operation.collector import YOUNG
 
 
 def main() -> None:

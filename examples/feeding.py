@@ -19,8 +19,8 @@ from twisted.logger import Logger
 from deltamesh.cli import log, loop
 from deltamesh.client import Mesh
 from deltamesh.connection import DEFAULT_REALM, DEFAULT_URL, Connection
+from deltamesh.connection.identity import identity
 from deltamesh.errors import DeltameshError
-from deltamesh.identity import identity
 from deltamesh.stream import Position
 
 LONGEST_PAUSE: Final = 4

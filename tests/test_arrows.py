@@ -17,13 +17,18 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOTS = {"deltamesh": ROOT / "components", "deltamesh_router": ROOT / "router"}
 
+COMPONENTS = {"leader", "follower", "working"}
+"""Rooms that know nothing of each other: they meet on the wire."""
+
 LAYERS = [
     {"values", "errors", "uris"},
     {"graph"},
     {"stream"},
-    {"service", "signature", "transaction"},
+    {"application"},
     {"journal"},
-    {"leader", "follower", "client", "..."},  # every module that is not named belongs to a component
+    {"connection"},
+    {"client", "operation"},
+    COMPONENTS,
     {"parameters"},
     {"cli", "__main__"},
 ]
@@ -76,8 +81,7 @@ def room(module: str) -> str:
 
 
 def layer(module: str) -> int:
-    known = {name: number for number, names in enumerate(LAYERS) for name in names}
-    return known.get(room(module), known["..."])
+    return next(number for number, names in enumerate(LAYERS) if room(module) in names)
 
 
 def test_imports_go_down_only() -> None:
@@ -88,6 +92,17 @@ def test_imports_go_down_only() -> None:
     ]
 
     assert rising == []
+
+
+def test_components_do_not_import_each_other() -> None:
+    known = [
+        f"{name} imports {target}"
+        for name, target in imports_of("deltamesh")
+        if name != "deltamesh" and room(name) in COMPONENTS
+        if target.startswith("deltamesh.") and room(target) in COMPONENTS - {room(name)}
+    ]
+
+    assert known == []
 
 
 def test_modules_name_where_a_thing_is_defined() -> None:

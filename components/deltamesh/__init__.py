@@ -7,12 +7,12 @@ mapper, reducer or lazy? A *mapper* makes pairs from each key of a collection. A
 key. A *lazy* collection is computed where somebody looks, for what is too much to compute everywhere.
 """
 
+from deltamesh.application.service import Service, Shared
+from deltamesh.application.transaction import Caller, Role, Transaction
+from deltamesh.application.worker import Call, Worker
 from deltamesh.errors import ApplicationError, DeltameshError
 from deltamesh.graph import TOP, Collection, Count, Input, Max, Min, Reducer, Sum, lazy
-from deltamesh.service import Service, Shared
-from deltamesh.transaction import Caller, Role, Transaction
 from deltamesh.values import NotOne, Values
-from deltamesh.worker import Call, Worker
 
 __version__ = "0.1.0"
 

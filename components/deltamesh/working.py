@@ -22,12 +22,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
+from deltamesh.application.transaction import Caller
+from deltamesh.application.worker import LOAD, Call, Task, Worker
 from deltamesh.connection import Connection
 from deltamesh.errors import ComputationFailed, ConfigurationError, DeltameshError
 from deltamesh.graph.failure import describe
-from deltamesh.status import Facts, Reporter
-from deltamesh.transaction import Caller
-from deltamesh.worker import LOAD, Call, Task, Worker
+from deltamesh.operation.status import Facts, Reporter
 
 INTERVAL: Final = 1.0
 """Pause between two loads [s]."""

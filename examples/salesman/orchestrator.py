@@ -21,9 +21,9 @@ from twisted.logger import Logger
 from deltamesh.cli import log, loop
 from deltamesh.client import Mesh
 from deltamesh.connection import Connection
+from deltamesh.connection.identity import identity
+from deltamesh.connection.wamp import CallOptions, SubscribeOptions, TransportLost, WampError
 from deltamesh.errors import ApplicationError, DeltameshError, NotTaken
-from deltamesh.identity import identity
-from deltamesh.wamp import CallOptions, SubscribeOptions, TransportLost, WampError
 from examples import feeding
 from examples.salesman import known
 from examples.salesman.board import Board

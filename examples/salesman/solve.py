@@ -18,8 +18,8 @@ from twisted.internet.defer import CancelledError
 from deltamesh.cli import log, loop
 from deltamesh.cli.interruption import INTERRUPTED
 from deltamesh.connection import Connection
+from deltamesh.connection.identity import identity
 from deltamesh.errors import ConfigurationError, DeltameshError
-from deltamesh.identity import identity
 from examples import feeding
 from examples.salesman.service import app
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from deltamesh.cli import log, loop
 from deltamesh.connection import Connection
+from deltamesh.connection.identity import identity
 from deltamesh.errors import ConfigurationError
-from deltamesh.identity import identity
 
 PATIENCE: Final = 3.0
 """How long a router may take to answer [s]."""

@@ -23,7 +23,7 @@ MOMENTS = {
     "as the reactor starts": ("", "from twisted.internet import reactor\nreactor.addSystemEventTrigger('before', 'startup', send)\n"),
     "in the first step of the work": (
         "",
-        "from deltamesh.leader import Leader\nstart = Leader.start\nLeader.start = lambda self: (send(), start(self))\n",
+        "from deltamesh.leader.leader import Leader\nstart = Leader.start\nLeader.start = lambda self: (send(), start(self))\n",
     ),
 }
 """When a signal comes: a module that is being imported then, or what the application does so that it comes."""

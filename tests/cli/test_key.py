@@ -7,7 +7,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from deltamesh.cli.command import main
-from deltamesh.identity import read_key
+from deltamesh.connection.identity import read_key
 
 
 def test_a_key_is_made_once_and_its_public_half_printed(tmp_path: Path) -> None:

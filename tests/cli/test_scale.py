@@ -14,7 +14,7 @@ import pytest
 from deltamesh.cli.scale import parse, pending
 from deltamesh.cli.scaling import range_of
 from deltamesh.cli.status import described, drawn
-from deltamesh.status import Status
+from deltamesh.operation.status import Status
 from tests.cli.conftest import NodeDirectory
 from tests.cli.running_command import POLL, RunningCommand, deltamesh
 from tests.running_router import configuration, free_port

@@ -12,8 +12,8 @@ from twisted.internet.defer import gatherResults
 from twisted.internet.threads import deferToThread
 
 from deltamesh.client import Mesh as Client
+from deltamesh.client.live import Live
 from deltamesh.connection import Connection
-from deltamesh.live import Live
 from tests.reliability.processes import Program, deltamesh, tell_last_words
 from tests.reliability.waiting import NeverHappened, until
 from tests.running_router import ROOT, RunningRouter

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from deltamesh.application.service import Service, Shared
+from deltamesh.application.transaction import Caller
 from deltamesh.graph import Graph, Watch
-from deltamesh.service import Service, Shared
-from deltamesh.transaction import Caller
 
 STRANGER = Caller()
 

@@ -22,7 +22,7 @@ from deltamesh.connection import Connection
 from deltamesh.errors import ApplicationError, DeltameshError
 from examples.salesman.landscape import Landscape
 from examples.salesman.problem import Problem
-from tests.mesh.mesh import TIMEOUT, run, until
+from tests.mesh.mesh import TIMEOUT, pause, run, until
 from tests.running_router import ROOT, RunningRouter
 
 pytestmark = pytest.mark.mesh
@@ -107,7 +107,7 @@ async def until_orchestrated(connection: Connection) -> None:
         except DeltameshError as error:
             if error.uri == f"{S}.error.no_such_problem":
                 return
-        await Mesh(connection, S).pause(0)
+        await pause()
 
 
 async def solve(mesh: Mesh, budget: float = 0.6, problem: Any = PROBLEM, **options: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:

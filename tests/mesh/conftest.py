@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
-from deltamesh.service import Service
+from deltamesh.application.service import Service
 from tests.mesh.application import made
 from tests.mesh.mesh import Component, Inside, run
 from tests.running_router import RunningRouter

@@ -19,11 +19,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import blockingCallFromThread, deferToThread
 
+from deltamesh.application.service import Service
 from deltamesh.connection import Connection
-from deltamesh.follower import Follower
+from deltamesh.follower.follower import Follower
 from deltamesh.journal import Journal
-from deltamesh.leader import Leader
-from deltamesh.service import Service
+from deltamesh.leader.leader import Leader
 from tests.running_router import ROOT
 
 _Result = TypeVar("_Result")

@@ -9,8 +9,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from deltamesh.client import Mesh
+from deltamesh.client.live import Live
 from deltamesh.errors import DeltameshError
-from deltamesh.live import Live
 from deltamesh.stream import Position
 from tests.mesh.application import changes, expected
 from tests.mesh.mesh import pause, until

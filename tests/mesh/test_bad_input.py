@@ -10,10 +10,10 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
-from deltamesh import connection
 from deltamesh.client import Mesh
+from deltamesh.connection import connection
+from deltamesh.connection.wamp import CallOptions
 from deltamesh.errors import DeltameshError
-from deltamesh.wamp import CallOptions
 from tests.mesh.application import made
 from tests.mesh.mesh import Inside, reactor, until
 from tests.running_router import RunningRouter

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from deltamesh import deltas
 from deltamesh.client import Mesh
-from deltamesh.connection import Connection
-from deltamesh.deltas import PUBLISH_MANY, Deltas
+from deltamesh.connection import Connection, deltas
+from deltamesh.connection.deltas import PUBLISH_MANY, Deltas
 from deltamesh.errors import RemoteError
-from deltamesh.follower import Follower
+from deltamesh.follower.follower import Follower
 from deltamesh.stream import Delta
 from tests.mesh.application import made
 from tests.mesh.mesh import Inside, run, until

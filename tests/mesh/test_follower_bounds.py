@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from deltamesh import follower as module
-from deltamesh import instances
 from deltamesh.client import Mesh
 from deltamesh.connection import Connection
 from deltamesh.errors import DeltameshError
-from deltamesh.follower import MAX_AHEAD, MAX_WAITING_OF_ONE, Follower
+from deltamesh.follower import follower as module
+from deltamesh.follower import instances
+from deltamesh.follower.follower import MAX_AHEAD, MAX_WAITING_OF_ONE, Follower
 from tests.mesh.application import made
 from tests.mesh.mesh import Inside, until
 from tests.running_router import RunningRouter

@@ -8,8 +8,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 
 from deltamesh.client import Mesh
-from deltamesh.follower import Follower
-from deltamesh.live import Live
+from deltamesh.client.live import Live
+from deltamesh.follower.follower import Follower
 from tests.mesh.application import changes, made
 from tests.mesh.clients import Clients
 from tests.mesh.mesh import Inside, until
@@ -44,7 +44,7 @@ async def test_only_who_has_an_instance_that_moves_moves_and_it_misses_nothing(i
         live.on_change(lambda _, live=live, values=values: values.append(live.position.revision))
     told: list[Any] = []
     for live in opened:
-        await live._mesh.connection.session.subscribe(lambda *args: told.append(args), place.service.uris.follower_gone("first"))
+        await live._connection.session.subscribe(lambda *args: told.append(args), place.service.uris.follower_gone("first"))
 
     first._spreading._looking.stop()  # or it would move some more by itself, on a slow machine
     first._spreading._hand_over({"second": 5}, first._now())

@@ -20,11 +20,11 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.internet.threads import deferToThread
 
-from deltamesh import health
 from deltamesh.cli.arguments import host_and_port
 from deltamesh.client import Mesh
-from deltamesh.health import MAX_CONNECTIONS, MAX_HEADER, MAX_SECONDS, METRICS, OF_PROCESS, PREFIX, Health
-from deltamesh.httpport import PortFactory
+from deltamesh.operation import health
+from deltamesh.operation.health import MAX_CONNECTIONS, MAX_HEADER, MAX_SECONDS, METRICS, OF_PROCESS, PREFIX, Health
+from deltamesh.operation.httpport import PortFactory
 from tests.cli.running_command import deltamesh
 from tests.mesh.application import made
 from tests.mesh.clients import SERVICE, clients

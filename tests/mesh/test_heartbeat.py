@@ -13,8 +13,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from deltamesh.client import Mesh
-from deltamesh.heartbeat import BOUNDS, INTERVAL, PROCEDURE, TOLERANCE, Heartbeat
-from deltamesh.wamp import WampError
+from deltamesh.connection.heartbeat import BOUNDS, INTERVAL, PROCEDURE, TOLERANCE, Heartbeat
+from deltamesh.connection.wamp import WampError
 from tests.mesh.application import made
 from tests.mesh.clients import SERVICE, clients
 from tests.mesh.mesh import Component, Inside, reactor, until

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 
 from deltamesh.client import Mesh
-from deltamesh.leader import State
+from deltamesh.leader.leader import State
 from tests.mesh.clients import clients
 from tests.mesh.mesh import Component, Inside, until
 from tests.mesh.shown import Writer

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from deltamesh import follower
 from deltamesh.client import Mesh
+from deltamesh.follower import follower
 from tests.mesh.mesh import Inside, until
 
 S = "com.example.inside"

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 
 from deltamesh.client import Mesh
 from deltamesh.errors import DeltameshError
-from deltamesh.follower import Follower
+from deltamesh.follower.follower import Follower
 from deltamesh.stream import Position, decode
 from tests.mesh.mesh import Inside, until
 from tests.shared_journal import Store

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from deltamesh.client import Mesh
 from deltamesh.errors import DeltameshError, Fenced, JournalFull, JournalUnavailable
-from deltamesh.leader import Leader, State
+from deltamesh.leader.leader import Leader, State
 from deltamesh.stream import Position
 from tests.mesh.mesh import Inside, until
 from tests.shared_journal import Store
@@ -159,7 +159,7 @@ async def test_a_journal_out_of_reach_is_told_and_taken_again(inside: Callable[.
 async def test_a_leader_that_alone_cannot_reach_the_journal_makes_room(
     inside: Callable[..., Inside], errors: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deltamesh.leader.GIVE_UP", 0.0)
+    monkeypatch.setattr("deltamesh.leader.leader.GIVE_UP", 0.0)
     place, store = inside(), Store()
     journal = store.open()
     first, second = await place.lead(journal), await place.lead(store.open())

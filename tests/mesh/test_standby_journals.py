@@ -10,7 +10,7 @@ import pytest
 from deltamesh.client import Mesh
 from deltamesh.errors import AnotherJournal, Fenced
 from deltamesh.journal import Record
-from deltamesh.leader import Leader, State
+from deltamesh.leader.leader import Leader, State
 from deltamesh.stream import Position
 from tests.mesh.mesh import Inside, until
 from tests.mesh.test_standby import once, pair, refused, write

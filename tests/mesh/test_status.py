@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from deltamesh.client import Mesh
-from deltamesh.status import INTERVAL, Status, listen, read_status
+from deltamesh.operation.status import INTERVAL, Status, listen, read_status
 from tests.mesh.mesh import Component, Inside, until
 from tests.running_router import RunningRouter
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from deltamesh import live as live_module
 from deltamesh.client import Mesh
+from deltamesh.client import live as live_module
+from deltamesh.client.live import Live
 from deltamesh.connection import Connection
+from deltamesh.connection.wamp import TransportLost
 from deltamesh.errors import DeltameshError
-from deltamesh.live import Live
-from deltamesh.wamp import TransportLost
 from tests.mesh.mesh import Inside, until
 
 WINDOW = {"start": 1, "end": 5}

@@ -17,11 +17,11 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 
 import deltamesh.working
+from deltamesh.application.transaction import Caller
+from deltamesh.application.worker import Call, Worker
 from deltamesh.connection import Connection
 from deltamesh.errors import ConfigurationError, DeltameshError
-from deltamesh.status import listen
-from deltamesh.transaction import Caller
-from deltamesh.worker import Call, Worker
+from deltamesh.operation.status import listen
 from deltamesh.working import Working
 from examples.salesman import worker as salesman
 from examples.salesman.problem import Problem

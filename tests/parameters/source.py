@@ -8,8 +8,8 @@ from twisted.internet.task import LoopingCall
 
 from deltamesh.client import Mesh
 from deltamesh.connection import Connection
-from deltamesh.follower import Follower
-from deltamesh.leader import Leader
+from deltamesh.follower.follower import Follower
+from deltamesh.leader.leader import Leader
 from deltamesh.parameters import Parameters, service
 from tests.mesh.mesh import Inside, until
 

@@ -13,9 +13,9 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from deltamesh.client import Mesh
 from deltamesh.connection import Connection
+from deltamesh.connection.identity import NOBODY, Identity, Ticket
 from deltamesh.errors import DeltameshError
-from deltamesh.identity import NOBODY, Identity, Ticket
-from deltamesh.leader import Leader
+from deltamesh.leader.leader import Leader
 from deltamesh.parameters import service
 from deltamesh.parameters.access import Access
 from deltamesh.parameters.administration.administration import MAX_CHANGES, MAX_MESSAGE, Administration

@@ -14,9 +14,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
 from deltamesh.client import Mesh
+from deltamesh.client.live import Live
 from deltamesh.connection import Connection
 from deltamesh.errors import RemoteError
-from deltamesh.live import Live
 from deltamesh.parameters import service
 from deltamesh.parameters.reader import census as module
 from deltamesh.parameters.reader.census import Census

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
+from deltamesh.application.service import Service
 from deltamesh.cli.command import main
 from deltamesh.connection import Connection
 from deltamesh.errors import DeltameshError
@@ -31,7 +32,6 @@ from deltamesh.parameters.reader import reader as reader_module
 from deltamesh.parameters.reader.greeting import Greeting
 from deltamesh.parameters.reader.reader import Reader
 from deltamesh.parameters.reader.record import _contents
-from deltamesh.service import Service
 from deltamesh.stream import Answer, Delta, decode, encode, join
 from deltamesh.values import Values
 from tests.mesh.mesh import Inside, pause, reactor, run, until

@@ -12,10 +12,10 @@ import pytest
 
 from deltamesh.client import Mesh
 from deltamesh.connection import Connection
+from deltamesh.connection.identity import Identity, Ticket
+from deltamesh.connection.wamp import WampError
 from deltamesh.errors import DeltameshError
-from deltamesh.identity import Identity, Ticket
 from deltamesh.parameters import service
-from deltamesh.wamp import WampError
 from tests.mesh.mesh import Inside, until
 from tests.running_router import RunningRouter
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from deltamesh.application.service import Service, Shared
+from deltamesh.application.transaction import Caller
 from deltamesh.errors import ApplicationError, InvalidParameters, TooLarge
 from deltamesh.graph import Graph, Watch
 from deltamesh.graph.slices import SlicesNode
 from deltamesh.parameters import service
 from deltamesh.parameters.service import MAX_CHOSEN
-from deltamesh.service import Service, Shared
-from deltamesh.transaction import Caller
 
 S = "com.example.parameters"
 HUSH = "hush"

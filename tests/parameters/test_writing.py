@@ -9,11 +9,11 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deltamesh.leader.shared import MAX_CHANGES
 from deltamesh.parameters.content import writing
 from deltamesh.parameters.content.branch import Commit, State, state_of
 from deltamesh.parameters.content.reading import MAX_SIZE, Held, NotGood, Problem
 from deltamesh.parameters.content.writing import INPUTS, Contents, Transaction, contents, held_by, in_parts, transaction
-from deltamesh.shared import MAX_CHANGES
 from deltamesh.values import freeze, index_key, order_of
 from tests.parameters.test_branch import chain, link
 from tests.parameters.test_branch import contents as commit_contents

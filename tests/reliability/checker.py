@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from deltamesh.instances import Instances
+from deltamesh.application.transaction import Caller
+from deltamesh.follower.instances import Instances
 from deltamesh.journal import open_journal
-from deltamesh.shared import SharedGraph
+from deltamesh.leader.shared import SharedGraph
 from deltamesh.stream import Position
-from deltamesh.transaction import Caller
 from deltamesh.values import freeze, plain_key
 from tests.reliability.application import app
 from tests.reliability.truth import Truth

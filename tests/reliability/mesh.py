@@ -13,7 +13,7 @@ from twisted.internet.threads import deferToThread
 
 from deltamesh.client import Mesh as Client
 from deltamesh.connection import Connection
-from deltamesh.status import Status, listen
+from deltamesh.operation.status import Status, listen
 from deltamesh.uris import ServiceURIs
 from tests.reliability.application import app
 from tests.reliability.processes import Program, deltamesh, tell_last_words

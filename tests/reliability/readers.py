@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deltamesh.client import Mesh
-from deltamesh.live import Live
+from deltamesh.client.live import Live
 from deltamesh.stream import Position
 from tests.reliability.truth import Truth
 

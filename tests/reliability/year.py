@@ -23,14 +23,14 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
+from deltamesh.application.transaction import Caller
 from deltamesh.client import Mesh as Client
+from deltamesh.client.live import Live
 from deltamesh.errors import DeltameshError
-from deltamesh.instances import Instances
+from deltamesh.follower.instances import Instances
 from deltamesh.journal import open_journal
-from deltamesh.live import Live
-from deltamesh.shared import HISTORY_SIZE, SharedGraph
+from deltamesh.leader.shared import HISTORY_SIZE, SharedGraph
 from deltamesh.stream import Position
-from deltamesh.transaction import Caller
 from deltamesh.values import freeze, plain_key
 from examples.departures.replay import changes
 from examples.departures.service import app

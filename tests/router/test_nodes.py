@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from deltamesh.identity import KeyPair, Ticket, make_key
+from deltamesh.connection.identity import KeyPair, Ticket, make_key
 from tests.cli.running_command import POLL, RunningCommand, deltamesh
 from tests.router.visitor import Refused, Visitor, make_certificate
 from tests.running_router import OURS, ROOT, STOCK, RunningRouter, free_port

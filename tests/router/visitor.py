@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from deltamesh.identity import KeyPair, Ticket
+from deltamesh.connection.identity import KeyPair, Ticket
 from tests.wire_connection import HELLO, ROLES, TIMEOUT, WELCOME, WireConnection
 
 ABORT, CHALLENGE, AUTHENTICATE = 3, 4, 5

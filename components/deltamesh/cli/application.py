@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 
+from deltamesh.application.service import Service
 from deltamesh.cli.failure import CommandFailed, located
-from deltamesh.service import Service
 
 
 def load(name: str) -> Service:

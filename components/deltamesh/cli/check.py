@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
+from deltamesh.application.service import Service
 from deltamesh.cli.application import load
 from deltamesh.cli.arguments import application_name
 from deltamesh.cli.definition import checked_resource, checked_shared, every_description, parameters_of
@@ -21,7 +22,6 @@ from deltamesh.cli.node import need_router
 from deltamesh.graph import Collection, Description, Input, Lazy
 from deltamesh.graph.collection import Map, Merge, Reduce, Size, Slices, Take
 from deltamesh.graph.order import Top
-from deltamesh.service import Service
 from deltamesh.values import JSON
 
 _ENDLESS: Final = 10_000

@@ -13,15 +13,15 @@ from deltamesh.cli.application import load
 from deltamesh.cli.arguments import application_name, component_name, host_and_port
 from deltamesh.cli.failure import CommandFailed
 from deltamesh.cli.router import Router, router_options
-from deltamesh.collector import tend
 from deltamesh.connection import Connection
+from deltamesh.connection.heartbeat import BOUNDS, TOLERANCE
 from deltamesh.errors import ConfigurationError, DeltameshError
-from deltamesh.follower import Follower
-from deltamesh.health import Examined, Health, HealthPort
-from deltamesh.heartbeat import BOUNDS, TOLERANCE
+from deltamesh.follower.follower import Follower
 from deltamesh.journal import DEFAULT, open_journal
-from deltamesh.leader import Leader
-from deltamesh.status import Facts, Reporter
+from deltamesh.leader.leader import Leader
+from deltamesh.operation.collector import tend
+from deltamesh.operation.health import Examined, Health, HealthPort
+from deltamesh.operation.status import Facts, Reporter
 
 PATIENCE: Final = 8.0
 """How long a component may take to leave in order [s]: less than its supervisor waits."""

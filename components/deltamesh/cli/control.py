@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from deltamesh.cli.formation import Formation
 from deltamesh.connection import Connection
+from deltamesh.connection.wamp import WampError
 from deltamesh.errors import ConfigurationError, DeltameshError, InvalidParameters
-from deltamesh.status import Status, listen
+from deltamesh.operation.status import Status, listen
 from deltamesh.uris import ServiceURIs
-from deltamesh.wamp import WampError
 
 SCALE: Final = "deltamesh.run.scale"
 STATUS: Final = "deltamesh.run.status"

@@ -14,7 +14,7 @@ from deltamesh.cli.arguments import json_value, mapping, named_value, service_na
 from deltamesh.cli.failure import CommandFailed
 from deltamesh.cli.router import Router, router_options
 from deltamesh.cli.table import table_of
-from deltamesh.client import Done, Mesh
+from deltamesh.client.mesh import Done, Mesh
 from deltamesh.connection import Connection
 from deltamesh.errors import DeltameshError
 from deltamesh.uris import ServiceURIs

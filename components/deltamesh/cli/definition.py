@@ -6,12 +6,12 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from deltamesh.application.service import Service, Shared
+from deltamesh.application.transaction import Caller
 from deltamesh.cli.failure import CommandFailed, located, place_of
 from deltamesh.errors import DeltameshError
 from deltamesh.graph import Collection, Description, Graph, Lazy
 from deltamesh.graph.collection import Map
-from deltamesh.service import Service, Shared
-from deltamesh.transaction import Caller
 
 
 def checked_shared(service: Service) -> dict[str, Collection]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from deltamesh.cli.failure import CommandFailed
+from deltamesh.connection.identity import make_key, read_key
 from deltamesh.errors import ConfigurationError
-from deltamesh.identity import make_key, read_key
 
 
 @click.command()

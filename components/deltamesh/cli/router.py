@@ -14,8 +14,8 @@ import click
 from deltamesh.cli import log, loop
 from deltamesh.cli.failure import CommandFailed
 from deltamesh.connection import DEFAULT_REALM, DEFAULT_URL, Connection
+from deltamesh.connection.identity import Identity, identity
 from deltamesh.errors import ConfigurationError
-from deltamesh.identity import Identity, identity
 
 _Result = TypeVar("_Result")
 

@@ -24,8 +24,8 @@ from deltamesh.cli.program import CannotStart, Program
 from deltamesh.cli.scaling import Scaler, range_of
 from deltamesh.cli.supervisor import Supervisor, first_ready, supervise
 from deltamesh.connection import Connection
+from deltamesh.connection.identity import identity
 from deltamesh.errors import ConfigurationError
-from deltamesh.identity import identity
 from deltamesh.journal import open_journal
 
 LEAVING: Final = 2.0

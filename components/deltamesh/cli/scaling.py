@@ -10,11 +10,11 @@ import click
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
-from deltamesh.autoscale import METRICS, Autoscale, slot_load
 from deltamesh.cli.formation import LIMITS, Formation
 from deltamesh.connection import Connection
 from deltamesh.errors import DeltameshError
-from deltamesh.status import Status, listen
+from deltamesh.operation.autoscale import METRICS, Autoscale, slot_load
+from deltamesh.operation.status import Status, listen
 from deltamesh.uris import ServiceURIs
 
 LOOK: Final = 2.0

@@ -12,14 +12,14 @@ from rich.table import Table
 from rich.text import Text
 from twisted.internet.task import deferLater
 
-from deltamesh.autoscale import METRICS
 from deltamesh.cli.arguments import service_name
 from deltamesh.cli.control import STATUS
 from deltamesh.cli.failure import CommandFailed
 from deltamesh.cli.router import Router, router_options
 from deltamesh.connection import Connection
 from deltamesh.errors import DeltameshError
-from deltamesh.status import Status, listen
+from deltamesh.operation.autoscale import METRICS
+from deltamesh.operation.status import Status, listen
 from deltamesh.uris import ServiceURIs
 
 QUIET: Final = 0.4

@@ -21,8 +21,8 @@ from deltamesh.cli.failure import CommandFailed
 from deltamesh.cli.router import Router, router_options
 from deltamesh.cli.table import table_of
 from deltamesh.client import Mesh
+from deltamesh.client.live import Live
 from deltamesh.connection import Connection
-from deltamesh.live import Live
 from deltamesh.values import JSON, IndexKey, index_key
 
 FRAME: Final = 0.1

@@ -9,11 +9,11 @@ from typing import Final
 
 import click
 
+from deltamesh.application.worker import Worker
 from deltamesh.cli.application import imported
 from deltamesh.cli.component import health_option, serve, short_name
 from deltamesh.cli.failure import CommandFailed
 from deltamesh.cli.router import Router, router_options
-from deltamesh.worker import Worker
 from deltamesh.working import MAX_CONCURRENCY, Working
 
 ATTRIBUTE: Final = "worker"

@@ -31,15 +31,15 @@ from typing import Annotated, Any, Final, TypeAlias
 
 from msgspec import Meta
 
+from deltamesh.application.service import Service
+from deltamesh.application.transaction import Role
 from deltamesh.graph import Collection
 from deltamesh.parameters.access import TRUSTED, Access, Rule, holds_secrets
 from deltamesh.parameters.names import MAX_NAME, is_within
-from deltamesh.service import Service
-from deltamesh.transaction import Role
 from deltamesh.values import JSON
 
 MAX_CHOSEN: Final = 500
-"""Names of one `chosen`; together they are bounded by `deltamesh.signature.MAX_SIZE`."""
+"""Names of one `chosen`; together they are bounded by `deltamesh.application.signature.MAX_SIZE`."""
 
 MAX_HISTORY: Final = 100
 MAX_COMMITS: Final = 1_000

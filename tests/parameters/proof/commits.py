@@ -15,7 +15,7 @@ from typing import Any, Final
 from twisted.internet.threads import deferToThread
 
 from deltamesh.client import Mesh
-from deltamesh.live import Live
+from deltamesh.client.live import Live
 from tests.parameters.proof.observed import Observed, same
 from tests.parameters.proof.oracle import Now
 from tests.parameters.proof.randomhistory import RandomHistory, names

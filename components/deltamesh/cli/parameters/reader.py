@@ -10,12 +10,14 @@ from typing import Any, Final
 import click
 from twisted.internet.defer import ensureDeferred
 
+from deltamesh.application.service import Service
 from deltamesh.cli.arguments import host_and_port, service_name
 from deltamesh.cli.component import health_option, serve, short_name
 from deltamesh.cli.failure import CommandFailed
 from deltamesh.cli.router import Router, router_options
 from deltamesh.connection import Connection
 from deltamesh.errors import ConfigurationError, DeltameshError
+from deltamesh.operation.status import Facts, Reporter
 from deltamesh.parameters.administration.administration import Administration
 from deltamesh.parameters.content.branch import HISTORY
 from deltamesh.parameters.git.credentials import credentials, secret_in
@@ -25,8 +27,6 @@ from deltamesh.parameters.git.webhook import Hook, WebhookPort
 from deltamesh.parameters.reader.census import Census
 from deltamesh.parameters.reader.greeting import Greeting
 from deltamesh.parameters.reader.reader import LOCAL_POLL, REMOTE_POLL, Reader
-from deltamesh.service import Service
-from deltamesh.status import Facts, Reporter
 
 MAX_HISTORY: Final = 100_000
 """Commits that can be asked to be kept."""

@@ -17,16 +17,16 @@ from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.logger import Logger
 
 from deltamesh.client import Mesh
+from deltamesh.client.live import Live
 from deltamesh.connection import Connection
+from deltamesh.connection.topics import answered
+from deltamesh.connection.wamp import TransportLost, WampError
 from deltamesh.errors import DeltameshError, MalformedMessage
-from deltamesh.live import Live
 from deltamesh.parameters.client.holding import Change, Holding
 from deltamesh.parameters.client.news import news_of
 from deltamesh.parameters.client.pages import Open
 from deltamesh.parameters.client.report import Report
-from deltamesh.topics import answered
 from deltamesh.values import JSON
-from deltamesh.wamp import TransportLost, WampError
 
 MAX_PROBLEM: Final = 500
 """Characters of what the reader says is wrong that are shown."""

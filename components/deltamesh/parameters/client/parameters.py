@@ -29,7 +29,7 @@ from twisted.python.threadable import isInIOThread
 
 from deltamesh.client import Mesh
 from deltamesh.connection import DEFAULT_REALM, Connection
-from deltamesh.identity import NOBODY, Identity
+from deltamesh.connection.identity import NOBODY, Identity
 from deltamesh.parameters.client.cache import Cache
 from deltamesh.parameters.client.delivery import Deliver, Delivery, at_once, in_loop
 from deltamesh.parameters.client.following import Following

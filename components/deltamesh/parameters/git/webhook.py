@@ -19,7 +19,7 @@ import msgspec
 from twisted.logger import Logger
 
 from deltamesh.errors import ConfigurationError
-from deltamesh.httpport import Answer, Bounds, HttpPort, Question
+from deltamesh.operation.httpport import Answer, Bounds, HttpPort, Question
 from deltamesh.parameters.git.remote import MIRRORED, Remote
 
 PATH: Final = b"/webhook"

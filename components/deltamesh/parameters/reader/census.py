@@ -17,9 +17,9 @@ from twisted.logger import Logger
 
 from deltamesh.client import Mesh
 from deltamesh.connection import Connection
+from deltamesh.connection.wamp import SubscribeOptions, TransportLost
 from deltamesh.errors import DeltameshError
 from deltamesh.parameters.reader.holders import BadHolding, Holders
-from deltamesh.wamp import SubscribeOptions, TransportLost
 
 INTERVAL: Final = 1.0
 """Pause between two looks whether there is something to write [s]."""

@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from deltamesh.connection import Connection
+from deltamesh.connection.wamp import PublishOptions, WampError
 from deltamesh.errors import ConfigurationError, DeltameshError, RemoteError
 from deltamesh.parameters.content.branch import HISTORY, State
 from deltamesh.parameters.git.remote import OutOfReach
@@ -31,7 +32,6 @@ from deltamesh.parameters.reader.record import Record
 from deltamesh.stream import Position
 from deltamesh.uris import ServiceURIs
 from deltamesh.values import JSON
-from deltamesh.wamp import PublishOptions, WampError
 
 TICK: Final = 1.0
 """Pause between two times that it is said how the reading is [s]."""

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from deltamesh.client import Done, Mesh
+from deltamesh.client.mesh import Done, Mesh
 from deltamesh.connection import Connection
 from deltamesh.errors import DeltameshError, MalformedMessage, RemoteError
 from deltamesh.parameters.content.writing import INPUTS, Contents, held_by, in_parts, transaction
