@@ -22,9 +22,9 @@ from bench import measure
 from bench.clients import Echo, Stopwatch, pipeline
 from bench.router import Routers
 from bench.runs import Row, in_turn
-from deltamesh_router.callee import QueuedCall
-from deltamesh_router.callqueue import CallQueue
-from deltamesh_router.settings import CallRule
+from deltamesh_router.queue.callee import QueuedCall
+from deltamesh_router.queue.callqueue import CallQueue
+from deltamesh_router.settings.settings import CallRule
 from tests.running_router import RunningRouter
 from tests.wire_connection import WireConnection
 

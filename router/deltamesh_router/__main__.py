@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from deltamesh_router.start import main
+from deltamesh_router.node.start import main
 
 sys.exit(main(sys.argv[1:]))

@@ -10,13 +10,16 @@ from autobahn.wamp.message import Subscribe
 from crossbar.router import router as stock
 from twisted.internet.defer import Deferred, succeed
 
-from deltamesh_router import figures, heartbeat, pacing, plain, publishing
-from deltamesh_router.admission import Admission
-from deltamesh_router.broker import Broker
-from deltamesh_router.dealer import Dealer
-from deltamesh_router.heartbeat import Heartbeats
-from deltamesh_router.outbound import Outbound
-from deltamesh_router.settings import LiveSettings
+from deltamesh_router.calls.dealer import Dealer
+from deltamesh_router.events import publishing
+from deltamesh_router.events.broker import Broker
+from deltamesh_router.insight import figures
+from deltamesh_router.sessions import heartbeat, pacing
+from deltamesh_router.sessions.admission import Admission
+from deltamesh_router.sessions.heartbeat import Heartbeats
+from deltamesh_router.sessions.outbound import Outbound
+from deltamesh_router.settings.settings import LiveSettings
+from deltamesh_router.wire import plain
 
 MAX_CACHED_AUTHORIZATIONS: Final = 20_000
 """Answers of the authorizer that are kept for a realm. Their key contains a URI, and URIs are chosen by strangers."""

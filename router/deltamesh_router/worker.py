@@ -13,17 +13,18 @@ from crossbar.worker.router import RouterController
 from twisted.internet.defer import inlineCallbacks
 from txaio import get_global_log_level
 
-from deltamesh_router import insight, rawsocket, websocket
-from deltamesh_router.admission import Admission, Session
-from deltamesh_router.connection import send_once
 from deltamesh_router.debugtext import drop_debug_text
-from deltamesh_router.heartbeat import Heartbeats
-from deltamesh_router.messages import guard_messages
-from deltamesh_router.outbound import Outbound
+from deltamesh_router.insight import insight
 from deltamesh_router.replacement import replace
 from deltamesh_router.router import RouterFactory
-from deltamesh_router.settings import LiveSettings, differences
-from deltamesh_router.settingsfile import SettingsError, Source
+from deltamesh_router.sessions.admission import Admission, Session
+from deltamesh_router.sessions.heartbeat import Heartbeats
+from deltamesh_router.sessions.outbound import Outbound
+from deltamesh_router.settings.settings import LiveSettings, differences
+from deltamesh_router.settings.settingsfile import SettingsError, Source
+from deltamesh_router.wire import rawsocket, websocket
+from deltamesh_router.wire.connection import send_once
+from deltamesh_router.wire.messages import guard_messages
 
 MAX_CHANGES: Final = 20
 """Changed settings that are told one by one."""

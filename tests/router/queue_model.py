@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from deltamesh_router.callee import Callee, QueuedCall
-from deltamesh_router.moves import Dispatch, Drained, Emptied, Lost, Move, NoCallee, Refusal, WaitedTooLong
-from deltamesh_router.settings import CallRule
+from deltamesh_router.queue.callee import Callee, QueuedCall
+from deltamesh_router.queue.moves import Dispatch, Drained, Emptied, Lost, Move, NoCallee, Refusal, WaitedTooLong
+from deltamesh_router.settings.settings import CallRule
 
 
 @dataclass(eq=False)

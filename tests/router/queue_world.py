@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from deltamesh_router import affinity
-from deltamesh_router.callee import QueuedCall
-from deltamesh_router.callqueue import CallQueue
-from deltamesh_router.moves import Dispatch, Lost, Move, NoCallee, QueueFull, Refusal
-from deltamesh_router.settings import CallRule
+from deltamesh_router.queue import affinity
+from deltamesh_router.queue.callee import QueuedCall
+from deltamesh_router.queue.callqueue import CallQueue
+from deltamesh_router.queue.moves import Dispatch, Lost, Move, NoCallee, QueueFull, Refusal
+from deltamesh_router.settings.settings import CallRule
 from tests.router.queue_model import Model
 
 POLICIES = ["single", "first", "last", "roundrobin", "random", "least_loaded", "affinity"]

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from deltamesh_router.outbound import CLOSE_CODE, SLOW_READER
+from deltamesh_router.sessions.outbound import CLOSE_CODE, SLOW_READER
 from tests.running_router import RunningRouter, free_port
 from tests.wire_connection import EVENT, WireConnection, error_of
 

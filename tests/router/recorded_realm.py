@@ -21,9 +21,9 @@ from crossbar.router.role import RouterRoleStaticAuth
 from crossbar.worker.types import RouterRealm
 from twisted.internet.task import Clock
 
-from deltamesh_router.dealer import Dealer
+from deltamesh_router.calls.dealer import Dealer
 from deltamesh_router.router import RouterFactory
-from deltamesh_router.settings import CallRule, Limits, Settings
+from deltamesh_router.settings.settings import CallRule, Limits, Settings
 
 EVERYTHING: Final = {"call": True, "register": True, "publish": True, "subscribe": True}
 

@@ -61,8 +61,11 @@ def _text(failure: Any) -> str:
 
 def put_ours_in_place() -> None:
     """Everything that is imported from now on gets our classes under Crossbar.io's names, as far as they need no worker process."""
-    from deltamesh_router import broker, dealer, debugtext, messages, rawsocket, router, websocket
+    from deltamesh_router import debugtext, router
+    from deltamesh_router.calls import dealer
+    from deltamesh_router.events import broker
     from deltamesh_router.replacement import replace
+    from deltamesh_router.wire import messages, rawsocket, websocket
 
     debugtext.drop_debug_text()
     messages.guard_messages()

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pytest
 from twisted.internet.task import Clock
 
-from deltamesh_router.admission import JOIN_TIMEOUT, TOO_MANY_SESSIONS, Arrival, Door
+from deltamesh_router.sessions.admission import JOIN_TIMEOUT, TOO_MANY_SESSIONS, Arrival, Door
 from tests.running_router import RunningRouter
 from tests.wire_connection import CALL, HELLO, RESULT, ROLES, TIMEOUT, WELCOME, YIELD, WireConnection, error_of
 

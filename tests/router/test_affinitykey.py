@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from autobahn.wamp.message import Call
 
-from deltamesh_router.affinitykey import affinity_key
+from deltamesh_router.calls.affinitykey import affinity_key
 
 
 def key(value: Any) -> Any:

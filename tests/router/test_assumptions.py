@@ -24,10 +24,11 @@ from crossbar.router.role import RouterRoleStaticAuth
 from crossbar.worker.router import RouterController
 from twisted.internet.task import Clock
 
-from deltamesh_router import debugtext, messages
+from deltamesh_router import debugtext
 from deltamesh_router import router as ours
 from deltamesh_router.personality import Personality, WorkerProcess
 from deltamesh_router.router import Router, RouterFactory
+from deltamesh_router.wire import messages
 from deltamesh_router.worker import RouterWorker
 from tests.running_router import ROOT
 

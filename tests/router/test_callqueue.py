@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from deltamesh_router.callee import QueuedCall
-from deltamesh_router.callqueue import CallQueue
-from deltamesh_router.moves import Dispatch, Drained, Emptied, Lost, NoCallee, QueueFull, Refusal, WaitedTooLong
-from deltamesh_router.settings import CallRule
+from deltamesh_router.queue.callee import QueuedCall
+from deltamesh_router.queue.callqueue import CallQueue
+from deltamesh_router.queue.moves import Dispatch, Drained, Emptied, Lost, NoCallee, QueueFull, Refusal, WaitedTooLong
+from deltamesh_router.settings.settings import CallRule
 
 
 class Call(QueuedCall):
@@ -393,7 +393,8 @@ def test_another_rule_holds_for_what_waits() -> None:
 
 
 def test_queues_know_neither_crossbar_nor_a_reactor() -> None:
-    code = "import sys, deltamesh_router.callqueue; sys.exit(any(name in sys.modules for name in ('twisted', 'autobahn', 'crossbar')))"
+    code = """import sys, deltamesh_router.queue.callqueue
+sys.exit(any(name in sys.modules for name in ('twisted', 'autobahn', 'crossbar')))"""
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from deltamesh_router import affinity
-from deltamesh_router.callee import QueuedCall
-from deltamesh_router.callqueue import CallQueue
-from deltamesh_router.moves import Dispatch, Emptied, Lost, NoCallee, Refusal, WaitedTooLong
-from deltamesh_router.settings import CallRule
+from deltamesh_router.queue import affinity
+from deltamesh_router.queue.callee import QueuedCall
+from deltamesh_router.queue.callqueue import CallQueue
+from deltamesh_router.queue.moves import Dispatch, Emptied, Lost, NoCallee, Refusal, WaitedTooLong
+from deltamesh_router.settings.settings import CallRule
 
 
 class Call(QueuedCall):

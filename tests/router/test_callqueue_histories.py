@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from deltamesh_router import affinity, callqueue
-from deltamesh_router.affinity import Lanes
-from deltamesh_router.callee import Callee
-from deltamesh_router.callqueue import CallQueue
-from deltamesh_router.choice import Random, Ranked
-from deltamesh_router.line import Line
-from deltamesh_router.moves import Drained
+from deltamesh_router.queue import affinity, callqueue
+from deltamesh_router.queue.affinity import Lanes
+from deltamesh_router.queue.callee import Callee
+from deltamesh_router.queue.callqueue import CallQueue
+from deltamesh_router.queue.choice import Random, Ranked
+from deltamesh_router.queue.line import Line
+from deltamesh_router.queue.moves import Drained
 from tests.router.queue_world import POLICIES, run
 
 HISTORIES = int(os.environ.get("DELTAMESH_HISTORIES", "100"))

@@ -10,8 +10,8 @@ from itertools import count
 
 import pytest
 
-from deltamesh_router.callee import UNBOUNDED, Callee, QueuedCall
-from deltamesh_router.choice import SPARE, Choice, choice
+from deltamesh_router.queue.callee import UNBOUNDED, Callee, QueuedCall
+from deltamesh_router.queue.choice import SPARE, Choice, choice
 
 
 class Watched(Callee):

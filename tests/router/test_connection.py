@@ -11,8 +11,8 @@ from twisted.internet import tcp, unix
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 
-from deltamesh_router import connection as module
-from deltamesh_router.connection import MAX_COLLECTED, SendingOnce, UnixSendingOnce, send_once
+from deltamesh_router.wire import connection as module
+from deltamesh_router.wire.connection import MAX_COLLECTED, SendingOnce, UnixSendingOnce, send_once
 
 
 class Reactor(Clock):

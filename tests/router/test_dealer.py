@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from autobahn.wamp import message as wamp
 
-from deltamesh_router.settings import CallRule
+from deltamesh_router.settings.settings import CallRule
 from tests.router.recorded_realm import WORK, RecordedClient, RecordedRealm, numbers, worker
 
 # -- one call

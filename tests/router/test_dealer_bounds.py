@@ -7,7 +7,7 @@ from autobahn.exception import PayloadExceededError
 from autobahn.wamp import message as wamp
 from autobahn.wamp.exception import ProtocolError, SerializationError
 
-from deltamesh_router.settings import CallRule, Limits
+from deltamesh_router.settings.settings import CallRule, Limits
 from tests.router.recorded_realm import WORK, Closed, RecordedClient, RecordedRealm, numbers, worker
 
 INVALID = "wamp.error.invalid_argument"

@@ -10,7 +10,7 @@ from autobahn.wamp.role import RoleCalleeFeatures
 from crossbar.router import NotAttached
 from crossbar.router.role import RouterRoleStaticAuth
 
-from deltamesh_router.settings import CallRule
+from deltamesh_router.settings.settings import CallRule
 from tests.router.recorded_realm import CANCELED, WORK, RecordedClient, RecordedRealm
 
 

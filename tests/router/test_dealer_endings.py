@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deltamesh_router.settings import CallRule
+from deltamesh_router.settings.settings import CallRule
 from tests.router.recorded_realm import CANCELED, WORK, RecordedClient, RecordedRealm, numbers, worker
 
 TIMEOUT = "wamp.error.timeout"

@@ -14,8 +14,8 @@ from crossbar.router.session import RouterSessionFactory
 from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, globalLogPublisher
 
-from deltamesh_router.refusal import Refusal
-from deltamesh_router.settings import CallRule, Limits
+from deltamesh_router.calls.refusal import Refusal
+from deltamesh_router.settings.settings import CallRule, Limits
 from tests.router.recorded_realm import WORK, RecordedClient, RecordedRealm
 
 # -- procedures of the router

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deltamesh_router.endpoints import EndpointTaken, check_free, describe
+from deltamesh_router.node.endpoints import EndpointTaken, check_free, describe
 from tests.running_router import configuration, free_port
 
 

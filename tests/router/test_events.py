@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deltamesh_router.websocket import frame
+from deltamesh_router.wire.websocket import frame
 from tests.running_router import RunningRouter
 from tests.wire_connection import EVENT, PUBLISH, SUBSCRIBE, SUBSCRIBED, WireConnection, error_of
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from deltamesh_router.exposition import OF_PROCEDURES, OF_PROCESS, OF_REALMS, exposition
-from deltamesh_router.figures import ProcedureFigures, procedure_row
-from deltamesh_router.metrics import BOUNDS, CallCounts
+from deltamesh_router.insight.exposition import OF_PROCEDURES, OF_PROCESS, OF_REALMS, exposition
+from deltamesh_router.insight.figures import ProcedureFigures, procedure_row
+from deltamesh_router.insight.metrics import BOUNDS, CallCounts
 from tests.running_router import ROOT
 
 PREFIX = "deltamesh_router_"

@@ -14,11 +14,11 @@ from autobahn.wamp.message import Event
 from autobahn.wamp.serializer import CBORSerializer, JsonSerializer
 from autobahn.websocket.protocol import WebSocketProtocol
 
-from deltamesh_router import fanout
-from deltamesh_router.fanout import Fanout, Outgoing
-from deltamesh_router.formats import CBOR, JSON, format_of
-from deltamesh_router.rawsocket import WampRawSocketServerProtocol
-from deltamesh_router.websocket import WampWebSocketServerProtocol
+from deltamesh_router.events import fanout
+from deltamesh_router.events.fanout import Fanout, Outgoing
+from deltamesh_router.wire.formats import CBOR, JSON, format_of
+from deltamesh_router.wire.rawsocket import WampRawSocketServerProtocol
+from deltamesh_router.wire.websocket import WampWebSocketServerProtocol
 
 PUBLISHER = SimpleNamespace(_session_id=1, _authid="somebody", _authrole="component")
 

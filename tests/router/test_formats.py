@@ -15,8 +15,8 @@ from autobahn.wamp.serializer import CBORSerializer, JsonSerializer, Serializer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deltamesh_router import plain
-from deltamesh_router.formats import CBOR, JSON, Format, count_received, count_sent, format_of
+from deltamesh_router.wire import plain
+from deltamesh_router.wire.formats import CBOR, JSON, Format, count_received, count_sent, format_of
 
 SERIALIZERS: dict[Format, Serializer] = {CBOR: CBORSerializer(), JSON: JsonSerializer()}
 DUMPS = {CBOR: cbor2.dumps, JSON: lambda value: json.dumps(value).encode()}

@@ -12,8 +12,8 @@ import psutil
 import pytest
 from twisted.internet.task import Clock
 
-from deltamesh_router import heartbeat
-from deltamesh_router.heartbeat import LOOK, MAX_TOLERANCE, MIN_TOLERANCE, Heartbeats
+from deltamesh_router.sessions import heartbeat
+from deltamesh_router.sessions.heartbeat import LOOK, MAX_TOLERANCE, MIN_TOLERANCE, Heartbeats
 from tests.router.parties import Callee, Caller, write_settings
 from tests.router.process_connection import ProcessConnection
 from tests.running_router import RunningRouter

@@ -17,15 +17,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from deltamesh_router import insight
-from deltamesh_router.announcement import ON_DRAINED, ON_FULL
-from deltamesh_router.callee import QueuedCall
-from deltamesh_router.exposition import OF_PROCEDURES, OF_PROCESS
-from deltamesh_router.figures import procedure_figures
-from deltamesh_router.insight import MAX_CONNECTIONS, MAX_HEADER, MAX_SECONDS
-from deltamesh_router.metrics import MAX_LABELS, MAX_PROCEDURES, CallLedger
-from deltamesh_router.registrar import ProcedureQueue
-from deltamesh_router.settings import CallRule
+from deltamesh_router.calls.announcement import ON_DRAINED, ON_FULL
+from deltamesh_router.calls.registrar import ProcedureQueue
+from deltamesh_router.insight import insight
+from deltamesh_router.insight.exposition import OF_PROCEDURES, OF_PROCESS
+from deltamesh_router.insight.figures import procedure_figures
+from deltamesh_router.insight.insight import MAX_CONNECTIONS, MAX_HEADER, MAX_SECONDS
+from deltamesh_router.insight.metrics import MAX_LABELS, MAX_PROCEDURES, CallLedger
+from deltamesh_router.queue.callee import QueuedCall
+from deltamesh_router.settings.settings import CallRule
 from tests.running_router import RunningRouter, free_port
 from tests.wire_connection import CALL, ERROR, EVENT, INVOCATION, REGISTER, REGISTERED, RESULT, UNREGISTER, YIELD, WireConnection, error_of
 

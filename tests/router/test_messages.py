@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deltamesh_router.messages import MAX_DEPTH, read_json
+from deltamesh_router.wire.messages import MAX_DEPTH, read_json
 from tests.running_router import RunningRouter
 from tests.wire_connection import ERROR, WireConnection
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from deltamesh_router.metrics import BOUNDS, MAX_LABEL, MAX_LABELS, MAX_PROCEDURES, OTHER, CallLedger, Histogram, Tally
+from deltamesh_router.insight.metrics import BOUNDS, MAX_LABEL, MAX_LABELS, MAX_PROCEDURES, OTHER, CallLedger, Histogram, Tally
 
 
 def test_a_duration_is_in_the_first_bucket_whose_bound_is_not_below_it() -> None:

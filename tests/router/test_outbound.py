@@ -13,7 +13,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from deltamesh_router.outbound import SLOW_READER
+from deltamesh_router.sessions.outbound import SLOW_READER
 from tests.router.reading_room import CLOSE, CLOSED, GOODBYE, KINDS, LIMIT, MOST, PART, Node, Room, ending
 from tests.wire_connection import CALL, ERROR, EVENT, INVOCATION, RESULT, TIMEOUT, YIELD
 

@@ -10,8 +10,8 @@ from autobahn.wamp import message as wamp
 from crossbar.router.role import RouterRole
 from twisted.internet.defer import Deferred, fail
 
-from deltamesh_router import decision
-from deltamesh_router.publishing import PROCEDURE
+from deltamesh_router.events import decision
+from deltamesh_router.events.publishing import PROCEDURE
 from tests.router.recorded_realm import RecordedClient, RecordedRealm
 
 

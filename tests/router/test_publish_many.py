@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deltamesh_router.publishing import MAX_EVENTS, MAX_MESSAGE, MAX_TOLD, PROCEDURE
+from deltamesh_router.events.publishing import MAX_EVENTS, MAX_MESSAGE, MAX_TOLD, PROCEDURE
 from tests.running_router import RunningRouter
 from tests.wire_connection import CALL, ERROR, EVENT, PUBLISH, RESULT, SUBSCRIBE, WireConnection, error_of
 

@@ -9,8 +9,8 @@ import pytest
 from autobahn.wamp.message import Call, Register
 
 from deltamesh.errors import RESERVED_FACTS, NotTaken, RemoteError, from_wire
-from deltamesh_router import refusal
-from deltamesh_router.moves import NoCallee, QueueFull, Refused, WaitedTooLong
+from deltamesh_router.calls import refusal
+from deltamesh_router.queue.moves import NoCallee, QueueFull, Refused, WaitedTooLong
 from tests.running_router import ROOT
 
 LONG = "com.example." + "x" * 100_000

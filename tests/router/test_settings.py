@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from deltamesh_router import settingsfile
-from deltamesh_router.settings import DEFAULT, CallRule, Insight, Limits, LiveSettings, Settings, differences
-from deltamesh_router.settingsfile import SettingsError, Source, parsed, read, source
+from deltamesh_router.settings import settingsfile
+from deltamesh_router.settings.settings import DEFAULT, CallRule, Insight, Limits, LiveSettings, Settings, differences
+from deltamesh_router.settings.settingsfile import SettingsError, Source, parsed, read, source
 from tests.running_router import ROOT
 
 POLL = '[[calls]]\nuri = "com.example.poll.open"\n'
@@ -80,7 +80,7 @@ def test_the_same_rule_is_found_again_without_a_search(monkeypatch: pytest.Monke
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deltamesh_router.settings.MAX_KNOWN_URIS", 10)
+    monkeypatch.setattr("deltamesh_router.settings.settings.MAX_KNOWN_URIS", 10)
     for number in range(25):
         assert SEVERAL.rule_for(f"com.example.{number}").uri == "com.example."
 

@@ -8,9 +8,9 @@ import pytest
 from autobahn.wamp import message as wamp
 from crossbar.router.role import RouterRoleStaticAuth
 
-from deltamesh_router import plain
-from deltamesh_router.fanout import Outgoing
-from deltamesh_router.publishing import PROCEDURE
+from deltamesh_router.events.fanout import Outgoing
+from deltamesh_router.events.publishing import PROCEDURE
+from deltamesh_router.wire import plain
 from tests.router.recorded_realm import EVERYTHING, RecordedClient, RecordedRealm
 
 NOT_AUTHORIZED = "wamp.error.not_authorized"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deltamesh.connection.identity import Ticket
-from deltamesh_router.nodecheck import NodeError, check_secrets
+from deltamesh_router.node.nodecheck import NodeError, check_secrets
 from deltamesh_router.ticketfile import NoTicket, read_ticket, ticket_files
 from tests.router.visitor import Refused, Visitor
 from tests.running_router import OURS, STOCK, RunningRouter, configuration

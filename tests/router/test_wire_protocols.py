@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address
 from twisted.internet.testing import StringTransport
 
-from deltamesh_router import plain, rawsocket, websocket
-from deltamesh_router.formats import CBOR, JSON
-from deltamesh_router.websocket import unmasked
+from deltamesh_router.wire import plain, rawsocket, websocket
+from deltamesh_router.wire.formats import CBOR, JSON
+from deltamesh_router.wire.websocket import unmasked
 
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"

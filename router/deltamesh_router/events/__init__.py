@@ -1,0 +1,1 @@
+"""The broker: what becomes of an event, and of many in one call."""

@@ -1,0 +1,1 @@
+"""A run of a node: checked, started, told of, ended."""

@@ -1,0 +1,1 @@
+"""Who may come in and stay, and what bounds the traffic of one session."""

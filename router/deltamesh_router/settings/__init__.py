@@ -1,0 +1,1 @@
+"""What may be set in `router/router.toml`, and reading it."""
