@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gaugeTexts, instanceModels, latencyText, mapModel } from "../../web/console/derive.js";
-import { placesOf } from "../../web/console/map.js";
+import { heightOf, placesOf } from "../../web/console/map.js";
 import { clockModel, delayModels, detailModel, flightModel, foundModels, idsOf, remarkOf, weatherModel } from "../../web/departures/derive.js";
 import { agoText, nameOf, postModels, safeLink, sentenceFor } from "../../web/hackernews/derive.js";
 import { NOTHING_SEEN, positionText, sorry, stateOf, trouble } from "../../web/page/plain.js";
@@ -161,6 +161,12 @@ test("instances with their deltas of the last minute", () => {
 
 test("the map shows each follower once, and a service without one", () => {
   assert.deepEqual(mapModel(STATE), { open: true, followers: [{ service: "departures", name: "f1", live: true, instances: 1 }, { service: "hackernews", name: "?", live: false, instances: 1 }] });
-  const places = placesOf(3);
-  assert.ok(places[0].y < places[1].y && places[1].y < places[2].y);
+});
+
+test("followers on the map do not cover each other, nor the edge", () => {
+  for (let count = 0; count <= 20; count += 1) {
+    const height = heightOf(count);
+    const heights = [-22, ...placesOf(count).map(({ y }) => y), height + 22];
+    for (let i = 1; i < heights.length; i += 1) assert.ok(heights[i] - heights[i - 1] >= 44, `${count} followers: ${heights}`);
+  }
 });

@@ -3,17 +3,24 @@
  */
 
 const SVG = "http://www.w3.org/2000/svg";
-const PAGE = { x: 52, y: 76 };
-const ROUTER = { x: 236, y: 76 };
-/** Followers stand here, one below the other. */
-const COLUMN = { x: 404, top: 4, bottom: 148 };
+const WIDTH = 520;
+/** Where page, router and followers stand. */
+const [PAGE_X, ROUTER_X, FOLLOWERS_X] = [52, 236, 404];
+/** The least height, and what one follower takes: a circle and two lines of text. */
+const [LEAST_HEIGHT, ROW] = [152, 44];
 
 /** @typedef {ReturnType<typeof import("./derive.js").mapModel>} MapModel */
 
-/** @param {number} count @returns {{x: number, y: number}[]} */
+/** @param {number} count followers @returns {number} the height of the drawing, in which nothing covers anything else */
+export function heightOf(count) {
+  return Math.max(LEAST_HEIGHT, ROW * count);
+}
+
+/** @param {number} count @returns {{x: number, y: number}[]} where followers stand, one below the other */
 export function placesOf(count) {
-  const step = (COLUMN.bottom - COLUMN.top) / (count + 1);
-  return Array.from({ length: count }, (_, i) => ({ x: COLUMN.x, y: COLUMN.top + step * (i + 1) }));
+  const step = heightOf(count) / Math.max(count, 3);
+  const top = (heightOf(count) - step * (count - 1)) / 2;
+  return Array.from({ length: count }, (_, i) => ({ x: FOLLOWERS_X, y: top + step * i }));
 }
 
 /** @param {SVGSVGElement} svg */
@@ -27,12 +34,16 @@ export function map(svg) {
       const text = JSON.stringify(model);
       if (text === drawn) return;
       drawn = text;
+      const height = heightOf(model.followers.length);
+      const page = { x: PAGE_X, y: height / 2 };
+      const router = { x: ROUTER_X, y: height / 2 };
       const places = placesOf(model.followers.length);
+      svg.setAttribute("viewBox", `0 0 ${WIDTH} ${height}`);
       svg.replaceChildren(
-        edge(PAGE, ROUTER, model.open, "router"),
-        ...model.followers.map(({ service, live }, i) => edge(ROUTER, places[i], model.open && live, service)),
-        node(PAGE, "this page", "", true, "below"),
-        node(ROUTER, "router", "", model.open, "below"),
+        edge(page, router, model.open, "router"),
+        ...model.followers.map(({ service, live }, i) => edge(router, places[i], model.open && live, service)),
+        node(page, "this page", "", true, "below"),
+        node(router, "router", "", model.open, "below"),
         ...model.followers.map(({ name, service, live }, i) => node(places[i], name === "?" ? "none yet" : name, service, live, "right")),
       );
     },
