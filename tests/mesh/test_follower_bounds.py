@@ -11,9 +11,9 @@ from twisted.internet.defer import Deferred
 from deltamesh.client import Mesh
 from deltamesh.connection import Connection
 from deltamesh.errors import DeltameshError
-from deltamesh.follower import follower as module
-from deltamesh.follower import instances
-from deltamesh.follower.follower import MAX_AHEAD, MAX_WAITING_OF_ONE, Follower
+from deltamesh.follower import arrivals, instances
+from deltamesh.follower.arrivals import MAX_AHEAD, MAX_WAITING_OF_ONE
+from deltamesh.follower.follower import Follower
 from tests.mesh.application import made
 from tests.mesh.mesh import Inside, until
 from tests.running_router import RunningRouter
@@ -45,7 +45,7 @@ async def test_what_cannot_be_reached_in_time_is_not_waited_for(router: RunningR
     for connection in (await place.connect(router.ws_url), await place.connect()):
         for keyword in ("at_least", "position"):
             assert await refused(connection, follower, **{keyword: ahead(follower, MAX_AHEAD + 1)}) == "not_caught_up"
-    assert follower._waiting == []
+    assert len(follower._arrivals) == 0
 
 
 async def test_one_session_cannot_make_all_others_wait(router: RunningRouter, inside: Callable[..., Inside]) -> None:
@@ -56,13 +56,13 @@ async def test_one_session_cannot_make_all_others_wait(router: RunningRouter, in
     uri = f"{URI}.open"
     wanted = {"at_least": ["an epoch that is not known yet", 0]}
     waiting = [Deferred.fromCoroutine(greedy.call(uri, "words", {}, **wanted)) for _ in range(MAX_WAITING_OF_ONE)]
-    await until(lambda: len(follower._waiting) == MAX_WAITING_OF_ONE)
+    await until(lambda: len(follower._arrivals) == MAX_WAITING_OF_ONE)
 
     for _ in range(2):
         assert await refused(greedy, follower, **wanted) == await refused(greedy, follower, position=ahead(follower, 1)) == "not_caught_up"
     others = [Deferred.fromCoroutine(honest.call(uri, "words", {}, at_least=ahead(follower, 1)))]
     others += [Deferred.fromCoroutine(ours.call(uri, "words", {}, at_least=ahead(follower, 1))) for _ in range(MAX_WAITING_OF_ONE + 1)]
-    await until(lambda: len(follower._waiting) == MAX_WAITING_OF_ONE + len(others))
+    await until(lambda: len(follower._arrivals) == MAX_WAITING_OF_ONE + len(others))
     await Mesh(ours, URI).write({"texts": [("a", ["b"])]})
     for each in others:
         assert (await each)["revision"] == 1
@@ -75,13 +75,13 @@ async def test_one_session_cannot_make_all_others_wait(router: RunningRouter, in
 async def test_many_sessions_cannot_make_all_others_wait(
     router: RunningRouter, inside: Callable[..., Inside], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_WAITING", 2)
+    monkeypatch.setattr(arrivals, "MAX_WAITING", 2)
     place = inside(made(URI))
     await place.lead()
     follower = await place.follow(patience=FOREVER)
     connections = [await place.connect(router.ws_url) for _ in range(3)]
     waiting = [Deferred.fromCoroutine(each.call(f"{URI}.open", "words", {}, at_least=ahead(follower, 1))) for each in connections[:2]]
-    await until(lambda: len(follower._waiting) == 2)
+    await until(lambda: len(follower._arrivals) == 2)
 
     assert await refused(connections[2], follower, at_least=ahead(follower, 1)) == "not_caught_up"
     assert (await connections[2].call(f"{URI}.open", "words", {}))["revision"] == 0

@@ -23,7 +23,7 @@ async def test_calls_under_way_are_finished_and_no_others_come(inside: Callable[
     await mesh.connection.session.subscribe(lambda: gone.append(True), place.service.uris.follower_gone(follower.name))
     next_position = [leader.position.epoch, leader.position.revision + 1]
     reading = Deferred.fromCoroutine(mesh.connection.call(mesh.uris.read, "words", {}, at_least=next_position))
-    await until(lambda: follower._waiting)
+    await until(lambda: follower._arrivals)
 
     stopping = Deferred.fromCoroutine(follower.stop())
     while await mesh.connection.call("wamp.registration.match", mesh.uris.read) is not None:

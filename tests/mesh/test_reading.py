@@ -45,7 +45,7 @@ async def test_what_was_written_is_read_anywhere_at_its_position(inside: Callabl
         before = await mesh.read("words")
         reading = Deferred.fromCoroutine(mesh.read("words", at_least=done.position))
         opening = Deferred.fromCoroutine(mesh.live("words", at_least=done.position))
-        await until(lambda: len(lagging._waiting) == 2 and kept)
+        await until(lambda: len(lagging._arrivals) == 2 and kept)
 
     assert before == []
     assert await reading == [("a", ("b",))]
@@ -79,7 +79,7 @@ async def test_a_client_that_is_ahead_of_a_follower_waits_for_it(inside: Callabl
     with held(lagging):
         done = await mesh.write({"texts": [("a", ["b"])]})
         opening = Deferred.fromCoroutine(mesh.connection.call(mesh.uris.open, "words", {}, position=done.position.to_wire()))
-        await until(lambda: lagging._waiting)
+        await until(lambda: lagging._arrivals)
         assert not opening.called
 
     answer = await opening

@@ -21,7 +21,8 @@ from deltamesh.application.transaction import Caller
 from deltamesh.connection import Connection
 from deltamesh.connection.deltas import Deltas
 from deltamesh.connection.wamp import PublishOptions, WampError
-from deltamesh.errors import InvalidParameters, NotCaughtUp, TooLarge
+from deltamesh.errors import InvalidParameters, TooLarge
+from deltamesh.follower.arrivals import PATIENCE, Arrivals
 from deltamesh.follower.audience import Audience
 from deltamesh.follower.instances import MAX_INSTANCES, Instance, Instances
 from deltamesh.follower.mirroring import Mirroring
@@ -36,16 +37,6 @@ CONCURRENCY: Final = 256
 
 GRACE: Final = 10.0
 """How long an instance without subscribers is kept [s]: a client that comes back resumes instead of starting over."""
-
-PATIENCE: Final = 5.0
-"""How long a call waits for `at_least` [s]."""
-
-MAX_AHEAD: Final = 10_000
-"""Revisions that `at_least` may be ahead of a follower: it does not catch up with more in time."""
-
-MAX_WAITING: Final = CONCURRENCY // 2
-MAX_WAITING_OF_ONE: Final = 16
-"""Calls that wait for a position at a time, of all sessions and of one, so that others are answered. `UNBOUNDED` is not counted."""
 
 UNBOUNDED: Final = "component"
 """The role of our own processes, for which neither this holds nor the bound on instances of one session: one may ask for many."""
@@ -73,7 +64,7 @@ class Follower:
     Args:
         name: unique in the mesh; a random one unless given.
         grace: see `GRACE`.
-        patience: see `PATIENCE`.
+        patience: see `arrivals.PATIENCE`.
         limit: instances that it holds at most.
     """
 
@@ -97,10 +88,9 @@ class Follower:
         self._audience = Audience(self._instances, self._greet, self._now)
         self._deltas = Deltas(connection)
         self._registered: list[Any] = []
-        self._waiting: list[tuple[Position, Deferred[None], int | None]] = []  # and whose, if that is bounded
+        self._arrivals = Arrivals(connection.reactor, patience, lambda: self.position)
         self._flushing: DelayedCall | None = None
         self._grace = grace
-        self._patience = patience
         self._num_calls = 0  # under way
         self._idle: Deferred[None] | None = None  # waits until none is
         self._is_leaving = False
@@ -264,10 +254,10 @@ class Follower:
         identity, describe = self.service.instantiate(resource, params, caller)
         self._mirroring.take_in()  # so that a caller finds what it has written, without saying so
         if at_least is not None:
-            await self._reached(Position.from_wire(at_least), bounded)
+            await self._arrivals.reached(Position.from_wire(at_least), bounded)
         here = self.position
         if known is not None and here is not None and known.epoch == here.epoch and known.revision > here.revision:
-            await self._reached(known, bounded)  # never show a client a past that it has left behind
+            await self._arrivals.reached(known, bounded)  # never show a client a past that it has left behind
         self._flush()
         return self._instances.open(identity, describe, self._now(), bounded)
 
@@ -281,37 +271,6 @@ class Follower:
             wire["from"] = None
         return {**wire, "entries": await self._connection.in_parts(details, parts(instance.watch.entries(), PART_SIZE))}
 
-    # Positions
-
-    async def _reached(self, wanted: Position, session: int | None) -> None:
-        """Return when the mirror is at `wanted` or later in the same epoch; `session` is who waits, if that is bounded."""
-        if self._is_at(wanted):
-            return
-        if not self._may_wait(wanted, session):
-            raise NotCaughtUp(wanted.to_wire(), self._wire_position())
-        arrived: Deferred[None] = Deferred()
-        entry = (wanted, arrived, session)
-        self._waiting.append(entry)
-        arrived.addTimeout(self._patience, self._connection.reactor, lambda *_: None)
-        try:
-            await arrived
-        finally:
-            if entry in self._waiting:
-                self._waiting.remove(entry)
-        if not self._is_at(wanted):
-            raise NotCaughtUp(wanted.to_wire(), self._wire_position())
-
-    def _may_wait(self, wanted: Position, session: int | None) -> bool:
-        here = self.position
-        if here is not None and here.epoch == wanted.epoch and wanted.revision > here.revision + MAX_AHEAD:
-            return False
-        bounded = [each for _, _, each in self._waiting if each is not None]
-        return session is None or (len(bounded) < MAX_WAITING and bounded.count(session) < MAX_WAITING_OF_ONE)
-
-    def _is_at(self, wanted: Position) -> bool:
-        here = self.position
-        return here is not None and here.epoch == wanted.epoch and here.revision >= wanted.revision
-
     def _wire_position(self) -> list[Any] | None:
         return None if self.position is None else self.position.to_wire()
 
@@ -324,11 +283,7 @@ class Follower:
         """The mirror has moved: publish at the end of this turn, so that revisions that arrive together leave together."""
         if self._flushing is None:
             self._flushing = self._connection.reactor.callLater(0, self._flush)
-        if self._waiting:
-            arrived = [each for each in self._waiting if self._is_at(each[0])]
-            self._waiting = [each for each in self._waiting if each not in arrived]
-            for _, waiting, _ in arrived:
-                waiting.callback(None)
+        self._arrivals.moved()
 
     def _begun(self) -> None:
         """A new epoch: every client finds a gap, and asks."""

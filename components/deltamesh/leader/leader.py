@@ -4,7 +4,8 @@ The leader: keeps the shared graph up to date, takes writes, publishes deltas. O
 starting ── caught up ──▶ standby ── registered ──▶ taking over ── all read ──▶ leading      any state ── session lost ──▶ starting
 
 The router gives `S.write` to one session: that is the lock. The journal serves the one that took it last: that is the fence, for a
-leader that was cut off and does not know. Wiring only: `standby` follows the journal, `succession` waits, `line` and `batches` take calls.
+leader that was cut off and does not know. Wiring only: `standby` follows the journal, `succession` waits, `procedures` are called, and
+`line` and `batches` take the calls.
 """
 
 from __future__ import annotations
@@ -12,16 +13,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable
 from enum import Enum
-from itertools import islice
 from typing import Any, Final
 
-import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from deltamesh.application.service import Service
-from deltamesh.application.transaction import Caller
 from deltamesh.connection import Connection
 from deltamesh.connection.wamp import WampError
 from deltamesh.errors import (
@@ -29,23 +27,18 @@ from deltamesh.errors import (
     ConfigurationError,
     DeltameshError,
     Fenced,
-    InvalidIdempotencyKey,
     JournalDamaged,
     JournalUnavailable,
     RemoteError,
-    TooLarge,
-    UnknownName,
 )
-from deltamesh.graph import Writes
 from deltamesh.journal import Journal, MemoryJournal, Record
 from deltamesh.leader.batches import Batch
 from deltamesh.leader.claim import Claim
 from deltamesh.leader.line import Line
-from deltamesh.leader.shared import decode_changes, parse_writes
+from deltamesh.leader.procedures import Procedures
 from deltamesh.leader.standby import Standby
 from deltamesh.leader.succession import Succession
 from deltamesh.stream import Delta, Position
-from deltamesh.values import JSON
 
 ANNOUNCE_INTERVAL: Final = 1.0
 """Pause after which a position is published again while nothing changes [s]."""
@@ -55,12 +48,6 @@ GIVE_UP: Final = 5.0
 
 SHORT_REIGN: Final = 10.0
 """A leader whose journal is taken within so long of taking it [s], twice in a row, has not been replaced: another mesh uses its journal."""
-
-PART_SIZE: Final = 256 * 1024
-"""Characters of one part of a snapshot."""
-
-MAX_RESULT: Final = 3 << 20
-"""Characters of the result of an action: of up to 4 bytes each, they fit into one message."""
 
 
 class State(Enum):
@@ -91,6 +78,7 @@ class Leader:
         self._standby = Standby(service, self._journal, connection.reactor)
         self.line = Line(self, connection.reactor)
         """The calls that wait for their turn."""
+        self._procedures = Procedures(service, connection, self._standby, self.line)
         self.objection: AnotherJournal | None = None
         """Why it may not lead, as far as it knows."""
         self._claim = Claim()
@@ -234,7 +222,7 @@ class Leader:
         if self._objects() is not None:
             return False
         try:
-            await self._register(self.service.uris.write, self._write)
+            await self._register(self.service.uris.write, self._procedures.write)
         except WampError as error:
             if error.error == "wamp.error.procedure_already_exists":
                 return False
@@ -250,12 +238,12 @@ class Leader:
         uris = self.service.uris
         await self._connection.call("wamp.session.add_testament", uris.leader_gone, [], {})
         for name in self.service.actions:
-            await self._register(uris.action(name), self._action(name))
-        await self._register(uris.snapshot, self._snapshot)
+            await self._register(uris.action(name), self._procedures.action(name))
+        await self._register(uris.snapshot, self._procedures.snapshot)
         if self._connection.session is session:
             self.state = State.LEADING
             known, self._claim.known = self._claim.known, self.position
-            if known is not None and known.epoch != self._epoch:  # in memory, or it would not have come so far
+            if known is not None and known.epoch != self._standby.shared.position.epoch:  # in memory, or it would not have come so far
                 self.log.warn("takes over without a journal: what the leader had at {known} is not here", known=known.to_wire())
             self._announce()
             self.line.open()
@@ -338,54 +326,7 @@ class Leader:
         self.line.close(error)
         self._connection.reactor.callLater(0, self._connection.leave, self._connection.session)
 
-    # Procedures
-
-    async def _write(self, _details: Any, /, changes: Any = None, idempotency_key: Any = None) -> dict[str, Any]:
-        writes = parse_writes(decode_changes(changes))
-        for name in writes:
-            if name not in self.service.inputs:
-                raise UnknownName("input", name, list(self.service.inputs))
-        answered = await self.line.take(self.service.uris.write, lambda: (writes, None), _checked(idempotency_key))
-        return {"epoch": self._epoch, "revision": answered.revision}
-
-    def _action(self, name: str) -> Callable[..., Awaitable[dict[str, Any]]]:
-        uri = self.service.uris.action(name)
-
-        async def act(details: Any, /, *args: Any, idempotency_key: Any = None, **kwargs: Any) -> dict[str, Any]:
-            caller = Caller(details.caller, details.caller_authid, details.caller_authrole)
-
-            def work() -> tuple[Writes, JSON]:
-                result, transaction = self.service.act(name, self._standby.shared.graph, caller, args, kwargs)
-                size = len(msgspec.json.encode(result))
-                if size > MAX_RESULT:
-                    raise TooLarge(f"result of {name}", size, MAX_RESULT)
-                return transaction.writes(), result
-
-            answered = await self.line.take(uri, work, _checked(idempotency_key))
-            return {"result": answered.result, "epoch": self._epoch, "revision": answered.revision}
-
-        return act
-
-    async def _snapshot(self, details: Any, /, position: Any = None) -> dict[str, Any]:
-        since = None if position is None else Position.from_wire(position)
-        snapshot = None if since is None else self._standby.shared.resume(since, PART_SIZE)
-        if snapshot is None:
-            await self.line.between()
-            snapshot = self._standby.shared.snapshot(PART_SIZE)
-        texts = snapshot.texts
-        if details.progress is None:
-            listed = list(islice(texts, 2))
-            if len(listed) > 1:
-                raise TooLarge("snapshot", sum(map(len, listed)), PART_SIZE, "call with receive_progress")
-            texts = iter(listed)
-        wire = {"epoch": snapshot.position.epoch, "from": snapshot.since, "revision": snapshot.position.revision}
-        return {**wire, "entries": await self._connection.in_parts(details, texts)}
-
     # Publishing
-
-    @property
-    def _epoch(self) -> str:
-        return self._standby.shared.position.epoch
 
     def _wire_position(self) -> list[Any] | None:
         return None if self.position is None else self.position.to_wire()
@@ -401,9 +342,3 @@ class Leader:
 
 def _unavailable() -> RemoteError:
     return RemoteError("wamp.error.unavailable", "the leader was cut off", retry=True)
-
-
-def _checked(idempotency_key: Any) -> str | None:
-    if idempotency_key is None or (isinstance(idempotency_key, str) and 0 < len(idempotency_key) <= 128):
-        return idempotency_key
-    raise InvalidIdempotencyKey
