@@ -14,7 +14,7 @@ from functools import partial
 from threading import Thread
 from typing import Any, Final, TypeVar
 
-from twisted.internet.defer import Deferred, ensureDeferred, fail
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -28,6 +28,7 @@ from deltamesh.parameters.git.remote import OutOfReach
 from deltamesh.parameters.git.repository import Repository
 from deltamesh.parameters.git.watching import Watching, Where, where
 from deltamesh.parameters.reader.latest import Found, Latest, objection, public, what_is_wrong
+from deltamesh.parameters.reader.looks import Looks
 from deltamesh.parameters.reader.record import Record
 from deltamesh.stream import Position
 from deltamesh.uris import ServiceURIs
@@ -100,8 +101,7 @@ class Reader:
         self._watching = None if repository.is_remote else Watching(self._moved, connection.reactor)
         self._pool = ThreadPool(0, 1, name="repository")
         self._pool.threadFactory = partial(Thread, daemon=True)  # type: ignore[assignment]  # a server that is silent keeps no process
-        self._waiting: list[tuple[bool, Deferred[Position]]] = []  # whether to fetch, and who waits
-        self._is_looking = False
+        self._looks = Looks(self._find, self._crashed)
         self._is_readable = False
         self._is_trusted = False  # whether the repository could be read at each look since one that was written
         self._is_active = False
@@ -194,12 +194,7 @@ class Reader:
             Where the service holds what was found, when it does. Fails with `OutOfReach` or a `DeltameshError` if that is not possible now;
             it is tried again by itself.
         """
-        waiting: Deferred[Position] = Deferred()
-        self._waiting.append((fetch, waiting))
-        if not self._is_looking:
-            self._is_looking = True
-            ensureDeferred(self._look()).addErrback(self._crashed)
-        return waiting
+        return self._looks.want(fetch=fetch)
 
     def asked(self) -> Deferred[Any]:
         """Somebody says that the repository has changed: look, or let the reader look that works."""
@@ -288,7 +283,7 @@ class Reader:
             pause = 0.0 if self.problem is None else AGAIN
         else:
             pause = self._poll
-        if not self._is_looking and self._now() - self._looked >= pause - TICK / 4:
+        if not self._looks.is_under_way and self._now() - self._looked >= pause - TICK / 4:
             is_old = not self._is_readable or self._now() - self._fetched >= self._poll - TICK / 4
             self.look(fetch=is_old).addErrback(self._known)
         self._tell(self.facts())
@@ -320,25 +315,7 @@ class Reader:
 
     # Looking
 
-    async def _look(self) -> None:
-        """Look for as long as somebody wants that."""
-        try:
-            while self._waiting:
-                waiting, self._waiting = self._waiting, []
-                try:
-                    position = await self._find(fetch=any([fetch for fetch, _ in waiting]))
-                except BaseException as error:
-                    for _, each in waiting:
-                        each.errback(error)
-                    if not isinstance(error, OutOfReach | DeltameshError):
-                        raise
-                else:
-                    for _, each in waiting:
-                        each.callback(position)
-        finally:
-            self._is_looking = False
-
-    async def _find(self, *, fetch: bool) -> Position:
+    async def _find(self, fetch: bool) -> Position:
         """Read, and write what differs; return where the service holds it."""
         self.num_looks += 1
         self._looked = self._now()
