@@ -146,6 +146,22 @@ def test_it_converges_again_after_some_have_left(seed: int) -> None:
     assert is_even(mesh.counts), mesh.counts
 
 
+@pytest.mark.parametrize("seed", range(100))
+def test_what_comes_to_all_at_once_moves_nothing(seed: int) -> None:
+    """A page opens several views, and calls go round the followers; then it is closed."""
+    mesh = Mesh(seed)
+    even = mesh.random.randint(0, 5)
+    mesh.counts = dict.fromkeys(mesh.counts, even)
+    for _ in range(20):
+        more = mesh.random.choice([-even, 1, 2, 30])
+        for name in mesh.counts:
+            mesh.counts[name] += more
+        even += more
+        mesh.run(mesh.random.uniform(0, 6))
+
+    assert mesh.num_moved == 0
+
+
 def test_who_has_handed_over_waits_until_that_shows() -> None:
     balance = Balance("a")
     balance.hear("b", 0, 2.0, now=10.0)

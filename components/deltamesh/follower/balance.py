@@ -21,7 +21,10 @@ MAX_MOVES: Final = 1000
 """Instances that a follower hands over at a time: their clients all ask at once."""
 
 SETTLING: Final = 1.0
-"""Numbers that are not newer than this after the last hand-over do not show it yet, and count for nothing [s]."""
+"""
+Numbers may have been true so long before they are heard [s]. Those that are not newer than this after the last hand-over do not show it
+yet, and count for nothing.
+"""
 
 FORGETTING: Final = 3.0
 """A follower that said nothing for so many of its intervals is not reckoned with any longer."""
@@ -65,6 +68,7 @@ class Balance:
     def __init__(self, name: str) -> None:
         self._name = name
         self._heard: dict[str, tuple[int, float, float]] = {}  # follower -> instances, when it said so, when it counts no more
+        self._held: list[tuple[float, int]] = []  # when, own instances, as far back as anything was heard
         self._moved = float("-inf")
 
     def hear(self, name: str, instances: int, interval: float, now: float) -> None:
@@ -80,15 +84,23 @@ class Balance:
         """
         Return how many of its `instances` this follower hands over now, to whom; mostly none.
 
-        After a hand-over it waits until everybody has said numbers in which that shows.
+        After a hand-over it waits until everybody has said numbers in which that shows. What has come to this follower since the others
+        were heard is not reckoned with: as much may have come to them, as when a page opens several views.
         """
         self._heard = {name: heard for name, heard in self._heard.items() if now < heard[2]}
+        held = self._held_since(min([since for _, since, _ in self._heard.values()], default=now) - SETTLING, instances, now)
         if any(since < self._moved + SETTLING for _, since, _ in self._heard.values()):
             return {}
-        plan = moves({self._name: instances, **{name: heard[0] for name, heard in self._heard.items()}}).get(self._name, {})
+        plan = moves({self._name: held, **{name: heard[0] for name, heard in self._heard.items()}}).get(self._name, {})
         if plan:
             self._moved = now
         return _at_most(plan, MAX_MOVES)
+
+    def _held_since(self, since: float, instances: int, now: float) -> int:
+        """Note that it holds `instances` now, and return the least that it has held at any time from `since` on."""
+        begin = max([when for when, _ in self._held if when <= since], default=since)
+        self._held = [(when, number) for when, number in self._held if when >= begin] + [(now, instances)]
+        return min(number for _, number in self._held)
 
 
 def _at_most(plan: dict[str, int], limit: int) -> dict[str, int]:

@@ -114,7 +114,7 @@ class Follower:
         return [] if self._registered and self._mirroring.is_live else ["it is catching up with its leader"]
 
     def readings(self) -> dict[str, float]:
-        """Return its numbers, for `health`. Cost: linear in the instances."""
+        """Return its numbers, for `operation.health`. Cost: linear in the instances."""
         return {
             "component_revision": 0 if self.position is None else self.position.revision,
             "follower_instances": len(self._instances),

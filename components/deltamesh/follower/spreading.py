@@ -123,7 +123,7 @@ class Spreading:
                 self._handed.append(instance)
                 self._tell(instance, name)
         total = len(self._handed)
-        self.log.info("{name} hands {total} instances over to {others}", name=self._name, total=total, others=", ".join(plan))
+        self.log.info("{name} hands instances over to {others}: {total}", name=self._name, total=total, others=", ".join(plan))
 
     def _tell(self, instance: Instance, name: str) -> None:
         """Only who has it is told of a topic: whoever knows it could subscribe to it."""
