@@ -32,7 +32,7 @@ def main() -> None:
     watch = graph.watch(hackernews().take(25) if is_hn else sum_per_group())
     load_ms = timed(lambda: graph.write(content))
     loaded = resident()
-    gc.collect()  # these three as in `deltamesh.collector`, which looks after a leader
+    gc.collect()  # these three as in `deltamesh.operation.collector`, which looks after a leader
     gc.freeze()
     gc.set_threshold(YOUNG, 20, 100)
 

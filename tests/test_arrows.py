@@ -1,5 +1,5 @@
 """
-Imports go down only, the pure packages stay pure, and the two source roots do not know each other.
+Imports go down only, the pure rooms stay pure, and the two source roots do not know each other.
 
 The rules are those of docs/architecture.md. They are read from the source, so a module that nothing imports is checked too.
 """
@@ -136,7 +136,7 @@ def test_modules_name_where_a_thing_is_defined() -> None:
     assert from_the_top == []
 
 
-def test_pure_packages_know_no_clock_no_chance_and_no_network() -> None:
+def test_pure_rooms_know_no_clock_no_chance_and_no_network() -> None:
     impure = [
         f"{name} imports {target}"
         for package in ROOTS

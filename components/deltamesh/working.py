@@ -1,7 +1,7 @@
 """
 A worker that runs: it takes calls of its tasks, computes them in threads, and tells its load each second on `S.on_load`.
 
-Wiring only: what a task is stands in `worker`. The event loop does nothing but this, so the router hears it however busy the threads are.
+Wiring only: what a task is stands in `application.worker`. The event loop does nothing but this, so the router hears it however busy the threads are.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Working:
         return [] if self._registered else ["it is preparing"]
 
     def readings(self) -> dict[str, float]:
-        """Return its numbers, for `health`: it has none of its own."""
+        """Return its numbers, for `operation.health`: it has none of its own."""
         return {}
 
     def start(self) -> None:

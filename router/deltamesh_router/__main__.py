@@ -1,4 +1,4 @@
-"""`python -m deltamesh_router`: see `start`."""
+"""`python -m deltamesh_router`: see `node.start`."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Router(stock.Router):
     - who is no link between routers speaks for itself alone (`process`),
     - a subscription or registration of a pattern needs the permission for every URI (`authorize`),
     - the cache of authorizations is bounded,
-    - nothing is sent to a session for which too much waits (`send`, `outbound`), nor to one whose connection is being closed.
+    - nothing is sent to a session for which too much waits (`send`, `sessions.outbound`), nor to one whose connection is being closed.
     """
 
     dealer = Dealer

@@ -1,4 +1,4 @@
-"""`deltamesh run --autoscale`: looks how busy followers are, and lets the rule decide how many there are. See `autoscale`."""
+"""`deltamesh run --autoscale`: looks how busy followers are, and lets the rule decide how many there are. See `operation.autoscale`."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class Leader:
         return [] if self.state in (State.LEADING, State.STANDBY) else [f"it is {self.state.value}"]
 
     def readings(self) -> dict[str, float]:
-        """Return its numbers, for `health`."""
+        """Return its numbers, for `operation.health`."""
         line = self.line
         return {
             "component_revision": 0 if self.position is None else self.position.revision,
