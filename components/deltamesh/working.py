@@ -1,7 +1,8 @@
 """
 A worker that runs: it takes calls of its tasks, computes them in threads, and tells its load each second on `S.on_load`.
 
-Wiring only: what a task is stands in `application.worker`. The event loop does nothing but this, so the router hears it however busy the threads are.
+Wiring only: what a task is stands in `application.worker`. The event loop does nothing but this, so the router hears it however busy the
+threads are.
 """
 
 from __future__ import annotations
