@@ -51,15 +51,20 @@ function knowsConcurrency(serializer) {
  * Wampy's own reconnection stays off: it gives up after some attempts and does not know positions.
  *
  * @param {any} Wampy
- * @param {object} [options] further options of Wampy: authentication, or in Node.js the class of WebSockets as `ws`
+ * @param {object} [options] further options of Wampy: authentication, or the class of WebSockets as `ws`; Node.js 20 has none of its own
  * @returns {Client}
+ * @throws {TypeError} there is no class of WebSockets, so it would never connect
  */
 export function wampy(Wampy, options = {}) {
+  // Without one, connect() would fail each time, and that would be tried again for ever. In Node.js Wampy leaves the global one alone.
+  const ws = /** @type {any} */ (options).ws ?? globalThis.WebSocket;
+  if (!ws) throw new TypeError("there is no WebSocket here: give the class of the package ws, as in wampy(Wampy, { ws: WebSocket })");
   return async ({ url, realm }) => {
     const over = signal();
     const peer = new Wampy(url, {
       uriValidation: "loose",
       ...options,
+      ws,
       serializer: knowsConcurrency(/** @type {any} */ (options).serializer ?? JSON_TEXT),
       realm,
       autoReconnect: false,
