@@ -21,7 +21,7 @@ from twisted.internet.threads import deferToThread
 from deltamesh.application.service import Service
 from deltamesh.cli.command import main
 from deltamesh.connection import Connection
-from deltamesh.errors import DeltameshError
+from deltamesh.errors import DeltameshError, from_wire
 from deltamesh.parameters import service
 from deltamesh.parameters.content.branch import state_of
 from deltamesh.parameters.content.reading import Reading
@@ -31,7 +31,7 @@ from deltamesh.parameters.git.repository import Repository
 from deltamesh.parameters.reader import reader as reader_module
 from deltamesh.parameters.reader.greeting import Greeting
 from deltamesh.parameters.reader.reader import Reader
-from deltamesh.parameters.reader.record import _contents
+from deltamesh.parameters.reader.record import _contents, _why
 from deltamesh.stream import Answer, Delta, decode, encode, join
 from deltamesh.values import Values
 from tests.mesh.mesh import Inside, pause, reactor, run, until
@@ -402,13 +402,33 @@ async def test_a_service_that_is_away_gets_all_of_it_when_it_is_back(place: Plac
     await leader.stop()
     last = [repo.commit({"base/a.json": f'{{"x": {number}}}'}) for number in (2, 3)][-1]
     await until(lambda: reader.facts()["head"] == last or reader.num_looks > 2)
-    await until(lambda: not reader.is_current, "it is said that it is not written")
+    await until(lambda: not reader.is_current and place.said[-1]["problem"], "it is said that it is not written, and why")
+    assert place.said[-1]["problem"] == f"nobody leads {place.uri} now: what was read is written when somebody does"
 
     place.inside._components.remove(leader)
     await place.inside.lead((store if is_kept else Store("another")).open())
     await written(reader, last)
     assert reader.is_current
+    assert reader.facts()["problem"] is None
     await place.agrees(repo)
+
+
+@pytest.mark.parametrize(
+    ("uri", "is_leaderless"),
+    [
+        ("wamp.error.no_such_procedure", True),
+        ("wamp.error.no_available_callee", True),
+        ("wamp.error.canceled", True),
+        ("deltamesh.error.no_callee", True),
+        ("deltamesh.error.queue_full", False),
+        ("deltamesh.error.journal_full", False),
+    ],
+)
+def test_that_nobody_leads_is_told_in_words_and_other_errors_as_they_are(uri: str, is_leaderless: bool) -> None:
+    error = from_wire(uri, ["com.example.shop.write: why"], {})
+
+    assert _why(error, "com.example.shop").startswith("nobody leads com.example.shop now: ") is is_leaderless
+    assert (_why(error, "com.example.shop") == error.message) is not is_leaderless
 
 
 async def test_a_service_that_has_lost_something_is_mended_without_a_push(place: Place, repo: Repo) -> None:

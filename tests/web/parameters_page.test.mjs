@@ -15,7 +15,7 @@ const seen = (entries = []) => ({ ...NOTHING_SEEN, entries, status: "live", open
 const entry = (name, value, more = {}) => [name, [{ name, value, commit: "0123456789abcdef", number: 3, file: "base/a.yaml", author: "Ada <ada@example.org>", time: NOW - 7_200, message: "Why\n\nat length", ...more }]];
 const READING = { repository: "/srv/git/shop.git", branch: "main", environment: "production", region: null, head: "ffffffffffff", good: "0123456789abcdef", number: 3, layers: ["base"], files: 2, parameters: 1_234 };
 const STATE = {
-  link: "open", reader: { problem: null, reading: { head: "ffffffffffff", good: "ffffffffffff" } }, seen: {}, query: "", toggled: [], chosen: null, held: null, kept: [], role: "browser", signingIn: false,
+  link: "open", reader: { problem: null, reading: { head: "ffffffffffff", good: "ffffffffffff", is_current: true } }, seen: {}, query: "", toggled: [], chosen: null, held: null, kept: [], role: "browser", signingIn: false,
   edit: null, reverting: null, done: "",
 };
 const TREE = new Map([["a", { value: 1 }], ["b.c.d", { value: "x" }], ["b.c.e", { value: null }], ["b.f", { value: [1, 2] }], ["b-c", { value: true }]].sort());
@@ -147,13 +147,23 @@ test("a commit that is not good is named, with its places and what holds meanwhi
 });
 
 test("how the reader is", () => {
-  const of = (more) => readerModel({ ...STATE, ...more });
+  const held = (head, good) => ({ state: seen([["reading", [{ ...READING, head, good }]]]) });
+  const of = (more) => readerModel({ ...STATE, seen: held("ffffffffffff", "ffffffffffff"), ...more });
   assert.deepEqual(of({}), { tone: "good", text: "Up to date with ffffffff" });
   assert.equal(of({ link: "connecting" }).tone, "late");
-  assert.deepEqual(of({ reader: { problem: null, reading: { head: "ffffffffffff", good: "0123456789ab" } } }), { tone: "late", text: "ffffffff is read, and not used" });
+  assert.deepEqual(of({ seen: held("ffffffffffff", "0123456789ab") }), { tone: "late", text: "ffffffff is read, and not used" });
   assert.deepEqual(of({ reader: { problem: "the reader was not heard for 5 s", reading: null } }), { tone: "bad", text: "The reader was not heard for 5 s" });
   assert.equal(of({ reader: { problem: null, reading: null } }).tone, "soft");
-  assert.match(of({ seen: { tree: { ...seen(), status: "waiting" } } }).text, /does not answer/);
+  for (const key of ["tree", "state"]) assert.match(of({ seen: { [key]: { ...seen(), status: "waiting" } } }).text, /does not answer/, key);
+});
+
+test("up to date is only what the service holds", () => {
+  const of = (is_current, entries) => readerModel({ ...STATE, reader: { problem: null, reading: { head: "ffffffffffff", good: "ffffffffffff", is_current } }, seen: { state: seen(entries) } });
+  const holding = (head) => [["reading", [{ ...READING, head, good: head }]]];
+  const reading = { tone: "soft", text: "Reading ffffffff" };
+  assert.deepEqual([of(false, holding("0123456789ab")), of(false, holding("ffffffffffff")), of(true, [])], [reading, reading, reading]);
+  assert.equal(of(true, holding("0123456789ab")).text, "Up to date with 01234567", "a write is under way, for less than a second");
+  assert.equal(of(true, holding("ffffffffffff")).text, "Up to date with ffffffff");
 });
 
 test("a change is previewed as it is sent, and anew after each change of the form", () => {

@@ -125,11 +125,14 @@ export function placeText(state) {
 export function readerModel(state) {
   const { link, reader } = state;
   if (link !== "open") return { tone: "late", text: "No connection: values are from memory" };
-  const tree = seenOf(state, "tree");
-  if (tree.status !== "live" && (tree.opened || tree.error)) return { tone: "late", text: "The service does not answer: values are from memory" };
+  const isAway = ["tree", "state"].map((key) => seenOf(state, key)).some(({ status, opened, error }) => status !== "live" && (opened || error));
+  if (isAway) return { tone: "late", text: "The service does not answer: values are from memory" };
   if (reader.problem !== null) return { tone: "bad", text: reader.problem[0].toUpperCase() + reader.problem.slice(1) };
   if (reader.reading === null) return { tone: "soft", text: "Waiting for the reader" };
-  const { head, good } = reader.reading;
+  // The reader counts as current a moment before it has written: which commit is written only the service knows.
+  const written = readingOf(state);
+  if (!reader.reading.is_current || !written) return { tone: "soft", text: `Reading ${shortCommit(reader.reading.head)}` };
+  const { head, good } = written;
   if (head !== good) return { tone: "late", text: `${shortCommit(head)} is read, and not used` };
   return { tone: "good", text: `Up to date with ${shortCommit(head)}` };
 }

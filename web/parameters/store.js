@@ -86,7 +86,8 @@ export class ParametersPage extends Store {
     const { problem, reading } = this.#parameters;
     const { link, reader } = this.state;
     const { status } = this.#parameters.mesh;
-    if (link !== status || reader.problem !== problem || reader.reading?.head !== reading?.head || reader.reading?.good !== reading?.good) this.set({ link: status, reader: { problem, reading } });
+    const isSame = reader.reading?.head === reading?.head && reader.reading?.is_current === reading?.is_current;
+    if (link !== status || reader.problem !== problem || !isSame) this.set({ link: status, reader: { problem, reading } });
   }
 
   /** Show one parameter closely; null: none. @param {string | null} name */

@@ -27,6 +27,11 @@ FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 1.0
 """Pauses between tries to write [s]: they double."""
 
+LEADERLESS: Final = frozenset(
+    {"wamp.error.no_such_procedure", "wamp.error.no_available_callee", "wamp.error.canceled", "deltamesh.error.no_callee"}
+)
+"""What a router answers when nobody takes a call, or who took it is gone."""
+
 BEHIND: Final = 2
 """Announcements in a row that are behind what was written: one may have been overtaken by the answer to a write."""
 
@@ -161,7 +166,7 @@ class Record:
             except DeltameshError as error:
                 if not error.retry:
                     raise
-                self.problem = error.message
+                self.problem = _why(error, self._mesh.uris.prefix)
             await self._sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
         raise RemoteError("wamp.error.unavailable", "the connection was lost while writing", retry=True)
@@ -186,6 +191,11 @@ class Record:
             self._place = None  # there is nothing to go on from
             self.doubt()
             self._doubted()
+
+
+def _why(error: DeltameshError, service: str) -> str:
+    """Return why something is not written yet, for everybody: that nobody leads is no news of a procedure."""
+    return f"nobody leads {service} now: what was read is written when somebody does" if error.uri in LEADERLESS else error.message
 
 
 def _contents(answer: Answer, known: Contents | None) -> Contents:
