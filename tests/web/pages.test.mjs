@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { gaugeTexts, instanceModels, latencyText, mapModel } from "../../web/console/derive.js";
+import { gaugeTexts, instanceModels, latencyText, mapModel, searchNote } from "../../web/console/derive.js";
 import { heightOf, placesOf } from "../../web/console/map.js";
 import { clockModel, delayModels, detailModel, flightModel, foundModels, idsOf, remarkOf, weatherModel } from "../../web/departures/derive.js";
 import { agoText, nameOf, postModels, safeLink, sentenceFor } from "../../web/hackernews/derive.js";
@@ -157,6 +157,11 @@ test("instances with their deltas of the last minute", () => {
   assert.deepEqual([board.params, board.keys, board.gaps, board.follower], ["airport EWR, limit 6", "1", "1", "f1"]);
   assert.deepEqual(board.strip.map(({ x, height }) => [x, height]), [[0.5, 0.4], [1 - 1 / 60, 1]]);
   assert.equal(top.params, "session 01234567…0123");
+});
+
+test("searches are waited for in words, until there is one", () => {
+  assert.equal(searchNote(seen()).title, "Nobody has searched yet.");
+  assert.deepEqual([searchNote(seen([["a", [{}]]])), searchNote(NOTHING_SEEN)], [null, null]);
 });
 
 test("the map shows each follower once, and a service without one", () => {

@@ -104,6 +104,11 @@ export function searchPreview(searches) {
   }));
 }
 
+/** What stands in place of searches, if there are none. @param {Seen} searches @returns {{title: string, text: string} | null} */
+export function searchNote({ opened, entries }) {
+  return opened && entries.length === 0 ? { title: "Nobody has searched yet.", text: "The newest searches appear here." } : null;
+}
+
 /**
  * The parts of the mesh that this page knows of, and what leads where.
  *

@@ -5,7 +5,7 @@
 import { find, write } from "../page/elements.js";
 import { ROUTER, meshOf } from "../page/mesh.js";
 import { sorry, stateOf, trouble } from "../page/plain.js";
-import { boardPreview, gaugeTexts, instanceModels, mapModel, postPreview, searchPreview, seenOf, whereText } from "./derive.js";
+import { boardPreview, gaugeTexts, instanceModels, mapModel, postPreview, searchNote, searchPreview, seenOf, whereText } from "./derive.js";
 import { map } from "./map.js";
 import { Console, WINDOW } from "./store.js";
 import { view } from "./view.js";
@@ -29,7 +29,7 @@ store.drawWith((state) => {
   page.state(stateOf([board, top].find((seen) => seen.status === "live") ?? searches, state.link));
   page.service("departures", boardPreview(board), whereText(board), trouble(board, state.link, "departures"));
   page.service("hackernews", postPreview(top), whereText(top), trouble(top, state.link, "Hacker News"));
-  page.service("salesman", searchPreview(searches), whereText(searches), trouble(searches, state.link, "travelling salesman"));
+  page.service("salesman", searchPreview(searches), whereText(searches), trouble(searches, state.link, "travelling salesman") ?? searchNote(searches));
   page.instances(instanceModels(state, now, WINDOW));
   page.probing(state.probing);
   drawing.show(mapModel(state));

@@ -2,7 +2,7 @@
  * Live parameters: values that people keep in a git repository, as objects that are always readable and follow it.
  *
  *     const parameters = new Parameters({ url: "ws://127.0.0.1:8080/ws", service: "com.example.parameters", client: wampy(Wampy) });
- *     const limit = parameters.get("payment.limits.daily", 5, { type: "integer" });
+ *     const limit = parameters.get("payment.limits.daily.eur", 5, { type: "integer" });
  *     limit.value                                     // at once: the default, or what an earlier run has kept
  *     limit.onchange = ({ value, source, commit }) => …
  *
@@ -114,7 +114,7 @@ export class Parameters {
   /**
    * A parameter. Returns at once, also while there is no connection; equal names share what is asked of the service.
    *
-   * @param {string} name for example "payment.limits.daily"
+   * @param {string} name for example "payment.limits.daily.eur"
    * @param {any} [fallback] its value as long as nothing else is known
    * @param {{type?: Type}} [options] type: a value of another one is not used, and is an error of the parameter; a function says whether it
    *   takes a value. Unless it is given, the type of the default; anything if that is null

@@ -56,7 +56,7 @@ export function changed(edit, parts) {
  * @returns {{changes: any[][], layer: string | null, trouble: null} | {changes: null, layer: null, trouble: Trouble}}
  */
 export function requestOf({ name, isRemoval, control, text, layer }) {
-  if (!isName(name)) return wrong("name", "A name has segments with dots between them, without blanks: payment.limits.daily");
+  if (!isName(name)) return wrong("name", "A name has segments with dots between them, without blanks: payment.limits.daily.eur");
   if (isRemoval) return { changes: [[name]], layer: layer || null, trouble: null };
   const { value, problem } = readControl(control, text);
   return problem === null ? { changes: [[name, value]], layer: layer || null, trouble: null } : wrong("value", problem);

@@ -20,7 +20,7 @@ def assignment(text: str) -> tuple[str, Any]:
     """Return the two parts of `name=value`; the value is JSON, or else text."""
     name, separator, value = text.partition("=")
     if not separator or not name:
-        raise click.BadParameter(f"{text!r}: write NAME=VALUE, as in payment.limits.daily=5 or payment.currency=EUR")
+        raise click.BadParameter(f"{text!r}: write NAME=VALUE, as in payment.limits.daily.eur=5 or payment.currency=EUR")
     return name, json_value(value)
 
 

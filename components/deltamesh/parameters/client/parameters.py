@@ -132,7 +132,7 @@ class Parameters:
         An equal name, type and default give the same object.
 
         Args:
-            name: as "payment.limits.daily".
+            name: as "payment.limits.daily.eur".
             default: the value until a better one is known, and while the service has none.
             type: what the value must be, for msgspec (strict): int, list[int], Literal["a", "b"], Annotated[int, Meta(ge=0)], a dataclass,
                 a Struct, …; the type of the default unless given, and any JSON if that is None.
