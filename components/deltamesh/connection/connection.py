@@ -7,7 +7,7 @@ TCP_NODELAY is set: without it a small message waits up to 40 ms for an acknowle
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from random import uniform
 from typing import Any, Final
 
@@ -44,6 +44,9 @@ MAX_DELTA: Final = 1 << 20
 
 DEFAULT_URL: Final = "unix:.crossbar/mesh.sock"
 DEFAULT_REALM: Final = "realm1"
+
+MAX_SESSIONS: Final = 1_000
+"""Sessions that one event is addressed to."""
 
 MAX_PAUSE: Final = 10.0
 """Longest pause between two attempts to connect [s]."""
@@ -263,6 +266,11 @@ class Connection:
             session.publish(topic, *args, **kwargs)
         else:
             session.publish(topic, *args, options=options, **kwargs)
+
+    def publish_to(self, sessions: Sequence[int], topic: str, *args: Any, **kwargs: Any) -> None:
+        """Publish an event that nobody gets but `sessions`, of those that have subscribed."""
+        for start in range(0, len(sessions), MAX_SESSIONS):
+            self.publish(topic, *args, options=PublishOptions(eligible=list(sessions[start : start + MAX_SESSIONS])), **kwargs)
 
     def publish_delta(self, topic: str, delta: Delta, *, eligible: list[int] | None = None) -> None:
         """Publish a delta, or only its position if it is too large for an event: then everybody finds a gap, and asks."""

@@ -20,7 +20,7 @@ from deltamesh.application.service import Service
 from deltamesh.application.transaction import Caller
 from deltamesh.connection import Connection
 from deltamesh.connection.deltas import Deltas
-from deltamesh.connection.wamp import PublishOptions, WampError
+from deltamesh.connection.wamp import WampError
 from deltamesh.errors import InvalidParameters, TooLarge
 from deltamesh.follower.arrivals import PATIENCE, Arrivals
 from deltamesh.follower.audience import Audience
@@ -305,7 +305,7 @@ class Follower:
         self._connection.publish_delta(instance.topic, event, eligible=[session])
         if self._is_leaving:
             self._late.discard(session)
-            self._connection.publish(self.service.uris.follower_gone(self.name), options=PublishOptions(eligible=[session]))
+            self._connection.publish_to([session], self.service.uris.follower_gone(self.name))
 
     def _announce(self) -> None:
         self._deltas.publish([(each.topic, each.publisher.announce()) for each in self._instances.all() if each.subscribers])

@@ -11,7 +11,6 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from deltamesh.connection import Connection
-from deltamesh.connection.wamp import PublishOptions
 from deltamesh.errors import DeltameshError
 from deltamesh.follower.balance import Balance
 from deltamesh.follower.instances import Instance, Instances
@@ -29,9 +28,6 @@ HANDING_OVER: Final = 10.0
 
 STAYING: Final = 120.0
 """How long an instance that was handed over and is still here is left in peace [s]."""
-
-MAX_SESSIONS: Final = 1000
-"""Sessions that one event is addressed to."""
 
 
 class Spreading:
@@ -127,10 +123,8 @@ class Spreading:
 
     def _tell(self, instance: Instance, name: str) -> None:
         """Only who has it is told of a topic: whoever knows it could subscribe to it."""
-        sessions = list(instance.subscribers)
-        for start in range(0, len(sessions), MAX_SESSIONS):
-            options = PublishOptions(eligible=sessions[start : start + MAX_SESSIONS])
-            self._connection.publish(self._uris.follower_gone(self._name), [instance.topic], self._uris.open_at(name), options=options)
+        gone = self._uris.follower_gone(self._name)
+        self._connection.publish_to(list(instance.subscribers), gone, [instance.topic], self._uris.open_at(name))
 
     def _now(self) -> float:
         return float(self._connection.reactor.seconds())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 from twisted.internet.defer import ensureDeferred
@@ -16,12 +16,11 @@ from deltamesh.cli.component import health_option, serve, short_name
 from deltamesh.cli.failure import CommandFailed
 from deltamesh.cli.router import Router, router_options
 from deltamesh.connection import Connection
-from deltamesh.errors import ConfigurationError, DeltameshError
+from deltamesh.errors import ConfigurationError
 from deltamesh.operation.status import Facts, Reporter
 from deltamesh.parameters.administration.administration import Administration
 from deltamesh.parameters.content.branch import HISTORY
 from deltamesh.parameters.git.credentials import credentials, secret_in
-from deltamesh.parameters.git.remote import OutOfReach
 from deltamesh.parameters.git.repository import DEFAULT_DIRECTORY, Repository
 from deltamesh.parameters.git.webhook import Hook, WebhookPort
 from deltamesh.parameters.reader.census import Census
@@ -148,14 +147,11 @@ class _Process:
     def start(self) -> None:
         """Begin; raises `ConfigurationError` if there is no port for web hooks."""
         if self._hook is not None and self._where is not None:
-            self._port = WebhookPort(self._hook, lambda: self._reader.repository.branch, self._pushed, self._reactor, *self._where)
+            self._port = WebhookPort(self._hook, lambda: self._reader.repository.branch, self._reader.pushed, self._reactor, *self._where)
             click.echo(f"{self._name}: web hook at {self._port.url}")
         self._counting.start()
         self._administration.start()
         self._reader.start()
-
-    def _pushed(self) -> None:
-        self._reader.asked().addErrback(_known)
 
     async def stop(self) -> None:
         """Leave in order."""
@@ -165,11 +161,6 @@ class _Process:
         await self._census.stop()
         await self._counting.stop()
         await self._reader.stop()
-
-
-def _known(failure: Any) -> None:
-    """What the reader tells itself."""
-    failure.trap(OutOfReach, DeltameshError)
 
 
 def _facts(component: Reader) -> Facts:

@@ -21,7 +21,7 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from deltamesh.connection import Connection
-from deltamesh.connection.wamp import PublishOptions, WampError
+from deltamesh.connection.wamp import WampError
 from deltamesh.errors import ConfigurationError, DeltameshError, RemoteError
 from deltamesh.parameters.content.branch import HISTORY, State
 from deltamesh.parameters.git.remote import OutOfReach
@@ -52,9 +52,6 @@ WAITING: Final = 0.5
 
 PATIENCE: Final = 1.0
 """How long a write may be under way before it is said that what is held is not what was read [s]."""
-
-MAX_SESSIONS: Final = 1_000
-"""Sessions that one event is for."""
 
 _Result = TypeVar("_Result")
 
@@ -202,6 +199,10 @@ class Reader:
             return self.look()
         return Deferred.fromCoroutine(self._connection.call(self._claim, look=True))
 
+    def pushed(self) -> None:
+        """As `asked`, for somebody who waits for nothing."""
+        self.asked().addErrback(self._known)
+
     def facts(self) -> dict[str, JSON]:
         """Return how the reading is, as it is published to everybody."""
         state = self.state or State()
@@ -295,9 +296,7 @@ class Reader:
     def greet(self, sessions: list[int]) -> None:
         """Tell sessions that have just begun to listen how the reading is, if this is the reader that works."""
         if self._is_active:
-            for start in range(0, len(sessions), MAX_SESSIONS):
-                options = PublishOptions(eligible=sessions[start : start + MAX_SESSIONS])
-                self._connection.publish(self.uris.action("on_reading"), options=options, **self.facts())
+            self._connection.publish_to(sessions, self.uris.action("on_reading"), **self.facts())
 
     def _doubted(self) -> None:
         """The service may hold something else than was written: say so before anybody believes it, and mend it."""
