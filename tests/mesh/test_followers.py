@@ -26,6 +26,7 @@ async def test_a_killed_follower_is_replaced_by_another_one(router: RunningRoute
         await other.ready()
         writer = Writer(await all_of_them.mesh(), all_of_them.history).start()
         await all_of_them.open(NUM_CLIENTS)
+        await until(lambda: len(all_of_them.at("killed")) > NUM_CLIENTS // 4, "both serve")  # views may have moved on a busy machine
         concerned = all_of_them.at("killed")
         await writer.advance()
 
@@ -34,7 +35,7 @@ async def test_a_killed_follower_is_replaced_by_another_one(router: RunningRoute
         await writer.advance()
         await writer.stop()
 
-        assert len(concerned) >= NUM_CLIENTS // 8  # mostly half of them, unless some were handed over before
+        assert len(concerned) > NUM_CLIENTS // 4
         await all_of_them.agree(writer.last)
 
 

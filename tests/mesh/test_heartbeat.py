@@ -50,6 +50,7 @@ async def test_the_clients_of_a_follower_that_is_stopped_move_and_it_comes_back(
         await other.ready()
         writer = Writer(await all_of_them.mesh(), all_of_them.history).start()
         await all_of_them.open(NUM_CLIENTS)
+        await until(lambda: len(all_of_them.at("frozen")) > NUM_CLIENTS // 4, "both serve")  # views may have moved on a busy machine
         concerned = all_of_them.at("frozen")
         await writer.advance()
 
@@ -57,17 +58,18 @@ async def test_the_clients_of_a_follower_that_is_stopped_move_and_it_comes_back(
         await soon(lambda: all(each.live.is_live and each.live.follower == "other" for each in concerned), "all have moved")
         await writer.advance()
 
-        assert len(concerned) >= NUM_CLIENTS // 8  # mostly half of them, unless some were handed over before
+        assert len(concerned) > NUM_CLIENTS // 4
         frozen.send(signal.SIGCONT)
         mesh = await all_of_them.mesh()
         answered: set[str] = set()
         while "frozen" not in answered:
             answered.add((await mesh.connection.call(f"{SERVICE}.open", "everything", {}))["follower"])
         await all_of_them.open(NUM_CLIENTS)
+        await until(lambda: len(all_of_them.at("frozen")) > NUM_CLIENTS // 4, "both serve again")
         await writer.advance()
         await writer.stop()
 
-        assert len(all_of_them.at("frozen")) >= NUM_CLIENTS // 8  # mostly half of them, unless some were handed over before
+        assert len(all_of_them.at("frozen")) > NUM_CLIENTS // 4
         await all_of_them.agree(writer.last)
 
 
