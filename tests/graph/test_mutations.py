@@ -14,7 +14,7 @@ from deltamesh.graph.input import InputNode
 from deltamesh.graph.intervals import Intervals
 from deltamesh.graph.lazy_node import LazyNode
 from deltamesh.graph.lookup import Lookup
-from deltamesh.graph.map import MapNode
+from deltamesh.graph.map import MapNode, Several
 from deltamesh.graph.merge import MergeNode
 from deltamesh.graph.node import NOTHING, Node
 from deltamesh.graph.order import Order
@@ -67,9 +67,20 @@ def input_ignores_removal(original: Any, self: Any, entries: Any) -> None:
 
 
 @instead(MapNode, "_leave")
-def map_keeps_what_went_with_its_source(original: Any, self: Any, key: Any, source: Any, went: Any, moves: Any) -> None:
+def map_keeps_what_went_with_its_source(original: Any, self: Any, key: Any, source: Any, moves: Any) -> None:
     if source in self.made:
-        original(self, key, source, went, moves)
+        original(self, key, source, moves)
+
+
+@instead(MapNode, "_known_owners")
+def map_takes_what_enters_for_the_owner(original: Any, self: Any, latest: Any) -> Any:
+    if self.owners is None:
+        found = {}
+        for source in [*self.made, latest]:
+            made = self.made.get(source, Several())
+            found.update(dict.fromkeys(made if type(made) is Several else (made,), source))
+        self.owners = {key: source for key, source in found.items() if key in self.entries and source != key}
+    return self.owners
 
 
 @instead(MapNode, "forget")
@@ -215,10 +226,10 @@ def cycle_fails_from_one_side_only(original: Any, self: Any, place: Any) -> None
     """A key reads a member of the cycle that has failed already, and goes on."""
 
 
-@instead(Order, "remove")
-def order_does_not_remove(original: Any, self: Any, key: Any) -> None:
-    if key not in self._added:
-        self._added.add(key)
+@instead(Order, "_take_note")
+def order_does_not_remove(original: Any, self: Any) -> None:
+    self._noted[:] = [key for key in self._noted if key in self._members]
+    original(self)
 
 
 @instead(order, "bound_order")

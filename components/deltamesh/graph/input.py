@@ -39,11 +39,13 @@ class InputNode(StoredNode):
             if values:
                 current[key] = values
                 if order is not None and not before:
-                    order.add(key)
+                    order.note(key)
             else:
                 del current[key]
                 if order is not None:
-                    order.remove(key)
+                    order.note(key)
+        if order is not None:
+            order.trim()
         self.changes = changes or NOTHING
 
     def former(self, entries: dict[IndexKey, Values]) -> dict[IndexKey, Values]:

@@ -39,7 +39,8 @@ class Lookup:
         if type(key) not in PLAIN_KEYS:
             key = index_key(key)
         self._seen.append(key)
-        values = self._get(key) or ABSENT
+        get = self._get  # calling a slot costs more
+        values = get(key) or ABSENT
         if len(values) == 1:
             return values[0]
         if default is _REQUIRED or values:
@@ -51,7 +52,8 @@ class Lookup:
         if type(key) not in PLAIN_KEYS:
             key = index_key(key)
         self._seen.append(key)
-        values = self._get(key)
+        get = self._get
+        values = get(key)
         return ABSENT if values is None else values
 
     def __contains__(self, key: Any) -> bool:

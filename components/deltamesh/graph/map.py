@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from deltamesh.graph.computed import ComputedNode
 from deltamesh.graph.group import Group
@@ -18,12 +18,21 @@ Made: TypeAlias = tuple[Any, ...]
 """What one source key makes: key, values, key, values, …, each key once."""
 
 
+class Several(tuple[IndexKey, ...]):
+    """Keys, where usually there is one."""
+
+    __slots__ = ()
+
+
+_NONE: Final = object()
+"""What a source key has made that has made nothing."""
+
+
 class MapNode(ComputedNode):
     """
-    Keeps what each source key has made, so that it can be taken back.
+    Keeps to which keys each source key has contributed, so that it can be taken back.
 
-    The values of a key are a `Group` while several source keys contribute to it, and otherwise the very object that
-    its one contributor has in `made`.
+    The values of a key are a `Group` while several source keys contribute to it.
     """
 
     __slots__ = ("contested", "made", "owners", "source")
@@ -31,9 +40,10 @@ class MapNode(ComputedNode):
     def __init__(self, graph: Graph, number: int, description: Map, sources: list[Node]) -> None:
         super().__init__(graph, number, description, sources, sources[:1], sources[1:])
         self.source = sources[0]
-        self.made: dict[IndexKey, Made] = {}
-        self.owners: dict[IndexKey, IndexKey] = {}
-        """By key with one contributor: that source key, left out where both are equal."""
+        self.made: dict[IndexKey, IndexKey | Several] = {}
+        """By source key: the key that it contributes to, or `Several`; there are many, so the one is not put into anything."""
+        self.owners: dict[IndexKey, IndexKey] | None = None
+        """By key with one contributor: that source key, left out where both are equal. Known only once somebody had to ask."""
         self.contested: dict[IndexKey, list[Change]] | None = None
         """During a visit: changes of keys to which several source keys contribute something else than before."""
 
@@ -53,33 +63,31 @@ class MapNode(ComputedNode):
         get, made = self.source.get, self.made
         moves: dict[IndexKey, Change] = {}
         for key in keys:
-            before = made.get(key, ())
             values = get(key)
             if values is not None:
                 self.num_recomputed += 1
                 after = self._compute(key, values)
-                if before == after and same(before, after):
-                    self.num_unchanged += 1
-                    continue
             else:
                 self.forget(key)
                 after = ()
-            if after:
-                made[key] = after
-            elif before:
-                del made[key]
-            else:
-                continue
-            if not before and len(after) == 2:
-                self._enter(after[0], key, after[1], moves)
-            elif len(before) > 2 or len(after) > 2 or (after and before[0] == after[0]):
-                self._replace(key, before, after, moves)
-            else:
-                self._leave(before[0], key, before[1], moves)
-                if after:
-                    self._enter(after[0], key, after[1], moves)
+            before = made.get(key, _NONE)
+            if len(after) == 2 and type(before) is not Several:
+                out, came = after
+                if before is _NONE:
+                    made[key] = out
+                    self._enter(out, key, came, moves)
+                elif before != out:
+                    made[key] = out
+                    self._leave(before, key, moves)
+                    self._enter(out, key, came, moves)
+                elif not self._exchange(out, key, came, moves):
+                    self.num_unchanged += 1
+            elif not self._replace(key, before, after, moves) and values is not None:
+                self.num_unchanged += 1
         if self.contested is not None:
             self._judge(moves)
+        if self.order is not None:
+            self.order.trim()
         self.changes = moves or NOTHING
 
     def _compute(self, key: IndexKey, values: Any) -> Made:
@@ -114,65 +122,84 @@ class MapNode(ComputedNode):
             lookup.commit(self, key)
         return made if more is None else _joined(made, more)
 
-    def _replace(self, source: IndexKey, before: Made, after: Made, moves: dict[IndexKey, Change]) -> None:
-        """Take back what `source` had made and put in what it has made now."""
-        old = dict(zip(before[::2], before[1::2], strict=True))
+    def _replace(self, source: IndexKey, before: IndexKey | Several, after: Made, moves: dict[IndexKey, Change]) -> bool:
+        """Take back what `source` had made and put in what it has made now. Returns whether there is a difference."""
         new = dict(zip(after[::2], after[1::2], strict=True))
+        old = dict.fromkeys(() if before is _NONE else before if type(before) is Several else (before,))
+        if len(new) > 1:
+            self.made[source] = Several(new)
+        elif new:
+            (self.made[source],) = new
+        elif old:
+            del self.made[source]
+        is_changed = False
         for key in {**old, **new}:
             if key not in new:
-                self._leave(key, source, old[key], moves)
+                self._leave(key, source, moves)
             elif key not in old:
                 self._enter(key, source, new[key], moves)
-            else:
-                self._exchange(key, source, old[key], new[key], moves)
+            elif not self._exchange(key, source, new[key], moves):
+                continue
+            is_changed = True
+        return is_changed
 
     def _enter(self, key: IndexKey, source: IndexKey, came: Values, moves: dict[IndexKey, Change]) -> None:
         """Let `source`, which has contributed nothing to `key`, contribute `came`, and note it in `moves`."""
         current = self.entries.setdefault(key, came)
         if current is came:  # nobody else contributes to it
-            if source != key:
+            if self.owners is not None and source != key:
                 self.owners[key] = source
             if self.order is not None:
-                self.order.add(key)
+                note = self.order.note
+                note(key)
         elif type(current) is Group:
             current.put(source, came)
         else:
-            self.entries[key] = Group({self.owners.pop(key, key): current, source: came})  # type: ignore[dict-item]
+            owners = self._known_owners(source)
+            self.entries[key] = Group({owners.pop(key, key): current, source: came})  # type: ignore[dict-item]
         change: Change = (ABSENT, came, source)
         if moves.setdefault(key, change) is not change:
             self._contest(key, change, moves)
 
-    def _leave(self, key: IndexKey, source: IndexKey, went: Values, moves: dict[IndexKey, Change]) -> None:
-        """Let `source` contribute nothing to `key` any more, where it has contributed `went`, and note it in `moves`."""
+    def _leave(self, key: IndexKey, source: IndexKey, moves: dict[IndexKey, Change]) -> None:
+        """Let `source` contribute nothing to `key` any more, and note it in `moves`."""
+        went: Values
         current = self.entries[key]
-        if current is went:
+        if type(current) is not Group:
+            went = current  # type: ignore[assignment]
             del self.entries[key]
-            self.owners.pop(key, None)
+            if self.owners is not None:
+                self.owners.pop(key, None)
             if self.order is not None:
-                self.order.remove(key)
+                note = self.order.note
+                note(key)
         else:
-            assert type(current) is Group
+            went = current.parts[source]
             current.put(source, ABSENT)
             if len(current.parts) == 1:
                 ((owner, rest),) = current.parts.items()
                 self.entries[key] = rest
                 if owner != key:
-                    self.owners[key] = owner
+                    self._known_owners(source)[key] = owner
         change: Change = (went, ABSENT, source)
         if moves.setdefault(key, change) is not change:
             self._contest(key, change, moves)
 
-    def _exchange(self, key: IndexKey, source: IndexKey, went: Values, came: Values, moves: dict[IndexKey, Change]) -> None:
-        """Let `source` contribute `came` to `key` instead of `went`, and note it in `moves` unless they are equal."""
+    def _exchange(self, key: IndexKey, source: IndexKey, came: Values, moves: dict[IndexKey, Change]) -> bool:
+        """Let `source`, which contributes to `key` already, contribute `came`, and note it in `moves`. Returns whether it differs."""
         current = self.entries[key]
+        went: Values = current.parts[source] if type(current) is Group else current  # type: ignore[assignment]
+        if same(went, came):
+            return False
         if type(current) is Group:
             current.put(source, came)
         else:
             self.entries[key] = came
         if key in moves:
             self._contest(key, (went, came, source), moves)
-        elif not same(went, came):  # else another object, which is in its place now
+        else:
             moves[key] = (went, came, source)
+        return True
 
     def _contest(self, key: IndexKey, change: Change, moves: dict[IndexKey, Change]) -> None:
         """Note that one more source key contributes something else to `key`."""
@@ -208,7 +235,20 @@ class MapNode(ComputedNode):
             return {}
         if type(current) is Group:
             return current.parts
-        return {self.owners.get(key, key): current}  # type: ignore[dict-item]
+        return {self._known_owners(key).get(key, key): current}  # type: ignore[dict-item]
+
+    def _known_owners(self, latest: IndexKey) -> dict[IndexKey, IndexKey]:
+        """
+        Return `owners`, found by going through `made` when it matters for the first time: in most collections it never does.
+
+        What `latest` makes may not be in its place yet, so others go before it.
+        """
+        if self.owners is None:
+            found = {}
+            for source, made in {latest: Several(), **self.made}.items():
+                found.update(dict.fromkeys(made if type(made) is Several else (made,), source))
+            self.owners = {key: source for key, source in found.items() if source != key and type(self.entries.get(key)) is Values}
+        return self.owners
 
 
 def _joined(made: Made, more: list[tuple[IndexKey, JSON]]) -> Made:

@@ -244,11 +244,12 @@ class StoredNode(Node):
 
     def put(self, key: IndexKey, values: Values | Group) -> None:
         """Set the values of a key; none remove it."""
+        entries, order = self.entries, self.order
+        if order is not None and bool(values) != (key in entries):
+            order.note(key)
         if values:
-            if self.order is not None and key not in self.entries:
-                self.order.add(key)
-            self.entries[key] = values
-        elif key in self.entries:
-            del self.entries[key]
-            if self.order is not None:
-                self.order.remove(key)
+            entries[key] = values
+        else:
+            entries.pop(key, None)
+        if order is not None:
+            order.trim()

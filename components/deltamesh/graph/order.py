@@ -8,7 +8,8 @@ wrapped keys refuse as well. So plain comparison is tried first, and the slower 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from itertools import filterfalse
 from typing import Any, Final
 
@@ -33,6 +34,9 @@ class Top:
 
 
 TOP: Final = Top()
+
+MOST_NOTED: Final = 1000
+"""Keys that an `Order` has been told of and has not sorted out. They cost 8 bytes each."""
 
 
 def bound_order(bound: Any) -> tuple[Any, ...]:
@@ -70,37 +74,40 @@ def in_order(keys: Iterable[IndexKey]) -> list[IndexKey]:
 
 class Order:
     """
-    A set of keys that can be read in order.
+    The order of a set of keys that somebody else keeps, and changes. Each key that comes or goes is told by `note(key)`.
 
-    Most changes are never asked about one by one, so they wait in `_added` and `_removed` until somebody reads. If they are more than
-    an eighth of all keys by then, sorting everything anew costs less than putting each in its place.
+    Most changes are never asked about one by one, so they wait until somebody reads: as noted, then as keys that have
+    come or gone. If these are more than an eighth of all keys by then, sorting everything anew costs less than
+    putting each in its place.
     """
 
-    __slots__ = ("_added", "_keys", "_most", "_removed")
+    __slots__ = ("_added", "_keys", "_members", "_most", "_noted", "_removed", "note")
 
     _keys: Any  # a SortedList while Python can compare all keys, then a SortedKeyList for good
 
-    def __init__(self, keys: Iterable[IndexKey] = ()) -> None:
+    def __init__(self, members: Collection[IndexKey]) -> None:
+        self._members = members
+        self._noted: list[IndexKey] = []
+        self.note: Final = self._noted.append  # a list costs least by far, and who notes does so all the time
         self._added: set[IndexKey] = set()  # not in _keys yet
         self._removed: set[IndexKey] = set()  # still in _keys
-        self._sort(list(keys))
+        self._sort(list(members))
 
-    def __len__(self) -> int:
-        return len(self._keys) + len(self._added) - len(self._removed)
+    def trim(self) -> None:
+        """Keep what was noted small. To be called now and then if nobody reads."""
+        if len(self._noted) > MOST_NOTED:
+            self._take_note()
 
-    def add(self, key: IndexKey) -> None:
-        """Add a key that is not there."""
-        if key in self._removed:
-            self._removed.remove(key)
-        else:
-            self._added.add(key)
-
-    def remove(self, key: IndexKey) -> None:
-        """Remove a key that is there."""
-        if key in self._added:
-            self._added.remove(key)
-        else:
-            self._removed.add(key)
+    def _take_note(self) -> None:
+        """Sort out what was noted. Who came and went, or went and came, an even number of times is as it was."""
+        for key, times in Counter(self._noted).items():
+            if times % 2:
+                now, before = (self._added, self._removed) if key in self._members else (self._removed, self._added)
+                if key in before:
+                    before.remove(key)
+                else:
+                    now.add(key)
+        self._noted.clear()
 
     def last(self) -> IndexKey:
         """Return the greatest key, of at least one."""
@@ -131,6 +138,8 @@ class Order:
 
     def _settled(self) -> Any:
         """Put the waiting changes in their places, and return all keys."""
+        if self._noted:
+            self._take_note()
         if not self._added and not self._removed:
             return self._keys
         added, removed = self._added, self._removed

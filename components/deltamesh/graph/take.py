@@ -27,8 +27,8 @@ class TakeNode(Node):
         super().__init__(graph, number, description, sources)
         self.source = sources[0]
         self.limit = description.limit
-        self.window = Order()
-        self.members: set[IndexKey] = set()  # the keys of the window
+        self.members: set[IndexKey] = set()
+        self.window = Order(self.members)
         self.boundary: Any = TOP
         """The last key of the window if it is full: what comes after it does not matter."""
         if self.limit > 0:
@@ -71,7 +71,8 @@ class TakeNode(Node):
         """Take the first keys anew; return what has changed. For many changes."""
         source, former = self.source, self.members
         first = list(islice(source.keys_between(None, TOP), self.limit))
-        self.window, self.members = Order(first), set(first)
+        self.members = set(first)
+        self.window = Order(self.members)
         changes = {key: source.changes[key] for key in first if key in former and key in source.changes}
         changes.update({key: ((), tuple(source.values_of(key)), None) for key in first if key not in former})
         changes.update({key: (source.values_before(key), (), None) for key in former if key not in self.members})
@@ -117,12 +118,12 @@ class TakeNode(Node):
         return found
 
     def _add(self, key: IndexKey) -> None:
-        self.window.add(key)
         self.members.add(key)
+        self.window.note(key)
 
     def _remove(self, key: IndexKey) -> None:
-        self.window.remove(key)
         self.members.discard(key)
+        self.window.note(key)
 
     def get(self, key: IndexKey) -> Values | Group | None:
         return self.source.get(key) if key in self.members else None
