@@ -54,11 +54,11 @@ def test_it_reads_like_an_explanation(graph: Graph) -> None:
         'posts.map(ranked).take(1) [-2, 1]: ["text", "Ann", 2]\n'
         '  source posts.map(ranked) [-2, 1]: ["text", "Ann", 2]\n'
         '    source posts 1: "text"\n'
-        '    look-up users "ann": "Ann"\n'
-        "    size users null: 2\n"
         '    look-up votes.map(by_post) 1: "a", "b"\n'
         '      source votes "a": 1\n'
-        '      source votes "b": 1'
+        '      source votes "b": 1\n'
+        '    look-up users "ann": "Ann"\n'
+        "    size users null: 2"
     )
 
 

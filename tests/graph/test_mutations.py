@@ -8,18 +8,21 @@ from typing import Any
 import pytest
 
 from deltamesh.graph import TOP, Min, Sum, order, reducer
+from deltamesh.graph.computed import ComputedNode
 from deltamesh.graph.graph import Graph
 from deltamesh.graph.group import Group
 from deltamesh.graph.input import InputNode
 from deltamesh.graph.intervals import Intervals
 from deltamesh.graph.lazy_node import LazyNode
 from deltamesh.graph.lookup import Lookup
-from deltamesh.graph.map import MapNode, Several
+from deltamesh.graph.made import NOT_MADE, keys_made
+from deltamesh.graph.map import MapNode
 from deltamesh.graph.merge import MergeNode
 from deltamesh.graph.node import NOTHING, Node
 from deltamesh.graph.order import Order
 from deltamesh.graph.ranges import Ranges
 from deltamesh.graph.recursion import Recursion
+from deltamesh.graph.reader import Reader
 from deltamesh.graph.reduce import ReduceNode
 from deltamesh.graph.size import SizeNode
 from deltamesh.graph.slices import SlicesNode
@@ -68,7 +71,7 @@ def input_ignores_removal(original: Any, self: Any, entries: Any) -> None:
 
 @instead(MapNode, "_leave")
 def map_keeps_what_went_with_its_source(original: Any, self: Any, key: Any, source: Any, moves: Any) -> None:
-    if source in self.made:
+    if source in self.source:
         original(self, key, source, moves)
 
 
@@ -76,17 +79,16 @@ def map_keeps_what_went_with_its_source(original: Any, self: Any, key: Any, sour
 def map_takes_what_enters_for_the_owner(original: Any, self: Any, latest: Any) -> Any:
     if self.owners is None:
         found = {}
-        for source in [*self.made, latest]:
-            made = self.made.get(source, Several())
-            found.update(dict.fromkeys(made if type(made) is Several else (made,), source))
+        for source in [*self.made_by(), latest]:
+            found.update(dict.fromkeys(keys_made(self.made_by().get(source, NOT_MADE)), source))
         self.owners = {key: source for key, source in found.items() if key in self.entries and source != key}
     return self.owners
 
 
 @instead(MapNode, "forget")
 def map_keeps_failures_of_keys_that_are_gone(original: Any, self: Any, key: Any) -> None:
-    for lookup in self.lookups:
-        lookup.forget((self, key))
+    if key in self.reading:
+        self.reading.pop(key).track([])
 
 
 @instead(Group, "values")
@@ -101,28 +103,29 @@ def group_keeps_stale_values(original: Any, self: Any, source: Any, values: Any)
     self._values = kept
 
 
-@instead(Lookup, "track")
-def lookup_forgets_a_second_read(original: Any, self: Any, reader: Any, read: list[Any]) -> None:
-    original(self, reader, read[:1])
+@instead(Reader, "track")
+def lookup_forgets_a_second_read(original: Any, self: Any, seen: list[Any]) -> None:
+    original(self, seen[:2])
 
 
 @instead(Lookup, "__contains__")
 def lookup_does_not_track_contains(original: Any, self: Any, key: Any) -> bool:
     found = original(self, key)
-    self._seen.pop()
+    del self._seen[-2:]
     return bool(found)
 
 
 @instead(Lookup, "size")
 def lookup_does_not_track_size(original: Any, self: Any) -> int:
     found = original(self)
-    self._seen.pop()
+    del self._seen[-2:]
     return int(found)
 
 
-@instead(Lookup, "forget")
-def lookup_leaves_readers_behind(original: Any, self: Any, reader: Any) -> None:
-    self._reads.pop(reader[1], None)
+@instead(ComputedNode, "forget")
+def lookup_leaves_readers_behind(original: Any, self: Any, key: Any) -> None:
+    self.reading.pop(key, None)
+    original(self, key)
 
 
 @instead(ReduceNode, "_changed")

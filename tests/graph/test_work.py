@@ -122,7 +122,7 @@ def test_dependencies_go_with_their_key_and_with_their_node(graph: Any) -> None:
     users = graph.node_of(USERS)
 
     graph.put("posts", [7, []])
-    assert {entry for _, entry in users.readers[1]} == {8}
+    assert [reader.entry for reader in users.readers[1]] == [8]
     watch.close()
 
     assert users.readers == {}

@@ -130,7 +130,7 @@ def _folded(description: Reduce, values: Values) -> JSON:
 
 def _kept(node: LazyNode, description: Lazy, tables: dict[Description, Table]) -> Table:
     def value(key: IndexKey) -> Values:
-        itself = Lookup(Table(description, {}, lambda asked: node.entries[asked] if asked in node.entries else value(asked)))  # type: ignore[arg-type, return-value]
+        itself = Lookup(Table(description, {}, lambda asked: node.entries[asked] if asked in node.entries else value(asked)), [])  # type: ignore[arg-type, return-value]
         arguments = [itself, *_arguments(description, tables)]
         return _attempt(lambda: [freeze(each) for each in description.function(plain_key(key), *arguments)])
 
@@ -142,7 +142,7 @@ def _is_circular(node: LazyNode, key: IndexKey) -> bool:
     """Whether a key depends on itself, by what was read."""
     found, waiting = set(), [key]
     while waiting:
-        for read in node.itself.reads_of(waiting.pop()):
+        for read in node.reads_of(waiting.pop()):
             if read not in found:
                 found.add(read)
                 waiting.append(read)
@@ -150,7 +150,7 @@ def _is_circular(node: LazyNode, key: IndexKey) -> bool:
 
 
 def _arguments(description: Map | Lazy, tables: dict[Description, Table]) -> list[Any]:
-    return [Lookup(tables[item]) if isinstance(item, Description) else item for item in description.extra]  # type: ignore[arg-type]
+    return [Lookup(tables[item], []) if isinstance(item, Description) else item for item in description.extra]  # type: ignore[arg-type]
 
 
 def _attempt(function: Callable[..., list[Any]], *arguments: Any) -> Values:

@@ -13,8 +13,8 @@ from deltamesh.graph.computed import ComputedNode
 from deltamesh.graph.lazy_node import LazyNode
 from deltamesh.graph.map import MapNode
 from deltamesh.graph.merge import MergeNode
-from deltamesh.graph.node import SIZE
 from deltamesh.graph.order import in_order
+from deltamesh.graph.reader import SIZE
 from deltamesh.values import JSON, IndexKey, plain_key
 
 if TYPE_CHECKING:
@@ -124,9 +124,9 @@ def _parts(node: Node, key: IndexKey) -> Iterator[tuple[str, Node, Any]]:
 
 
 def _reads(node: ComputedNode, entry: IndexKey) -> Iterator[tuple[str, Node, Any]]:
-    for lookup in node.lookups:
-        for key in lookup.reads_of(entry):
-            yield "size" if key is SIZE else "look-up", lookup.node, key
+    reader = node.reading.get(entry)
+    for lookup, key in reader.pairs() if reader else ():
+        yield "size" if key is SIZE else "look-up", lookup.node, key
 
 
 def _entry(node: Node, key: Any, role: str) -> Explanation:

@@ -8,9 +8,11 @@ from deltamesh.graph.computed import ComputedNode
 from deltamesh.graph.group import Group
 from deltamesh.graph.input import InputNode
 from deltamesh.graph.lazy_node import LazyNode
-from deltamesh.graph.map import MapNode, Several
-from deltamesh.graph.node import NOTHING, SIZE, Node, StoredNode
+from deltamesh.graph.made import Several, keys_made
+from deltamesh.graph.map import MapNode
+from deltamesh.graph.node import NOTHING, Node, StoredNode
 from deltamesh.graph.order import TOP, in_order
+from deltamesh.graph.reader import SIZE
 from deltamesh.graph.reduce import ReduceNode
 from deltamesh.graph.slices import SlicesNode
 from deltamesh.graph.take import TakeNode
@@ -70,12 +72,13 @@ def _check_entries(node: StoredNode) -> None:
 def _check_contributions(node: MapNode) -> None:
     """What is shown is of the source keys that have made it, and nothing else."""
     contributors: dict[Any, set[Any]] = {}
-    for source, made in node.made.items():
+    for source, made in node.made_by().items():
+        keys = list(keys_made(made))
         assert source in node.source
-        assert source not in node.failures
-        if type(made) is Several:
-            assert len(set(made)) == len(made) > 1
-        for key in made if type(made) is Several else (made,):
+        assert not keys or source not in node.failures
+        assert len(set(keys)) == len(keys)
+        assert len(keys) > 1 or type(made) is not Several
+        for key in keys:
             contributors.setdefault(key, set()).add(source)
     assert contributors.keys() == node.entries.keys()
     assert all([key in node.source for key in node.failures])
@@ -97,9 +100,9 @@ def _check_kept(node: LazyNode) -> None:
     assert not node.unread
     assert node.circular <= node.failures.keys() <= node.entries.keys() == node.readers.keys()
     assert all([not node.entries[key] for key in node.failures])
-    reached = [key for key in node.readers if any(reader is not node for reader, _ in node.readers_of(key))]
+    reached = [key for key in node.readers if any(reader.node is not node for reader in node.readers_of(key))]
     for key in reached:  # grows while it is gone through
-        reached.extend([each for each in node.itself.reads_of(key) if each not in reached])
+        reached.extend([each for each in node.reads_of(key) if each not in reached])
     assert set(reached) == node.entries.keys()
 
 
@@ -114,19 +117,15 @@ def _check_window(node: TakeNode) -> None:
 
 def _check_readers(nodes: list[Node]) -> None:
     """Who is told of a key is who has read it: the two sides of look-ups agree."""
-    told = {
-        (node.number, key, reader.number, entry)
-        for node in nodes
-        for key, found in node.readers.items()
-        for reader, entry in _as_set(found)
-    }
+    told = {(node.number, key, reader) for node in nodes for key, found in node.readers.items() for reader in _as_set(found)}
     read = set()
     for node in nodes:
-        for lookup in node.lookups if isinstance(node, ComputedNode) else ():
-            for entry in lookup.entries():
-                assert lookup.reads_of(entry)
-                assert entry in (node.source if isinstance(node, MapNode) else node.entries)  # type: ignore[attr-defined]
-                read.update([(lookup.node.number, key, node.number, entry) for key in lookup.reads_of(entry)])
+        if isinstance(node, ComputedNode):
+            assert not node.seen
+            for entry, reader in node.reading.items():
+                assert (reader.node, reader.entry) == (node, entry)
+                assert entry in (node.source if isinstance(node, MapNode) else node.entries)
+                read.update([(lookup.node.number, key, reader) for lookup, key in reader.pairs()])
     assert told == read
     assert all([node.known_size == len(node) for node in nodes if SIZE in node.readers])
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from deltamesh.graph.computed import ComputedNode
 from deltamesh.graph.failure import CycleError
 from deltamesh.graph.lookup import Lookup
-from deltamesh.graph.node import NOTHING, Change, Node, Reader
+from deltamesh.graph.node import NOTHING, Change, Node
+from deltamesh.graph.reader import Reader
 from deltamesh.graph.recursion import Cycle
 from deltamesh.values import ABSENT, IndexKey, Values, freeze, plain_key, same
 
@@ -30,8 +31,7 @@ class LazyNode(ComputedNode):
     def __init__(self, graph: Graph, number: int, description: Lazy, sources: list[Node]) -> None:
         super().__init__(graph, number, description, sources, [], sources)
         self.get = self.values_of
-        self.itself = Lookup(self)
-        self.lookups.append(self.itself)
+        self.itself = Lookup(self, self.seen)
         self.arguments.insert(0, self.itself)
         self.stale: dict[IndexKey, tuple[Values, bool]] = {}
         """During a visit: former values, and whether something outside changed."""
@@ -60,7 +60,7 @@ class LazyNode(ComputedNode):
         changed, self.reread = self.reread, {}
         self._take_out(changed)
         for key in list(self.stale):
-            if any(node is not self for node, _ in self.readers_of(key)):
+            if any(reader.node is not self for reader in self.readers_of(key)):
                 self.values_of(key)
         changes: dict[IndexKey, Change] = {}
         for key, (before, _) in self.stale.items():
@@ -72,14 +72,14 @@ class LazyNode(ComputedNode):
         self.stale = {}
         self.changes = changes or NOTHING
 
-    def _take_out(self, changed: dict[IndexKey, None]) -> None:
+    def _take_out(self, changed: dict[IndexKey, Reader]) -> None:
         """Make stale what is kept of the keys whose reads have changed, and all that was made from them."""
         waiting = list(changed)
         while waiting:
             key = waiting.pop()
             if key in self.entries:
                 self.stale[key] = (self.entries.pop(key), key in changed)  # type: ignore[assignment]
-                waiting.extend([entry for node, entry in self.readers_of(key) if node is self])
+                waiting.extend([reader.entry for reader in self.readers_of(key) if reader.node is self])
 
     def compute(self, key: IndexKey) -> None:
         """
@@ -93,7 +93,7 @@ class LazyNode(ComputedNode):
             self.entries[key] = former[0]
             return
         self.num_recomputed += 1
-        interrupted = [lookup.begin() for lookup in self.lookups]
+        num_seen = len(self.seen)  # by the computation that this one interrupts
         try:
             values, cycle = self._run(key), None
         except Cycle as signal:
@@ -103,9 +103,9 @@ class LazyNode(ComputedNode):
         else:
             self.circular.discard(key)
         finally:
-            reads = [lookup.end(seen) for lookup, seen in zip(self.lookups, interrupted, strict=True)]
-        for lookup, read in zip(self.lookups, reads, strict=True):
-            lookup.track((self, key), read)
+            seen = self.seen[num_seen:]
+            del self.seen[num_seen:]
+        self.reading.setdefault(key, Reader(self, key)).track(seen)
         self.entries[key] = values
         if former is not None and same(former[0], values):
             self.num_unchanged += 1
@@ -125,7 +125,7 @@ class LazyNode(ComputedNode):
         """Whether the values of a stale key are what they were. Looks at its reads in their order, as it would itself."""
         if has_changed or key in self.circular:
             return False
-        for read in self.itself.reads_of(key):
+        for read in self.reads_of(key):
             former = self.stale.get(read)
             if former is None:
                 continue
@@ -135,6 +135,11 @@ class LazyNode(ComputedNode):
             except Cycle:
                 return False  # and met again when it is computed
         return True
+
+    def reads_of(self, key: IndexKey) -> list[IndexKey]:
+        """Return the keys of this collection that a key has read, in the order of reading."""
+        reader = self.reading.get(key)
+        return [] if reader is None else [read for lookup, read in reader.pairs() if lookup is self.itself]
 
     def readers_of(self, key: IndexKey) -> set[Reader]:
         """Return who reads a key."""
@@ -166,10 +171,10 @@ class LazyNode(ComputedNode):
         """Return `key` and all that it was made for, or nothing if one of these is read from outside."""
         found, waiting = {key}, [key]
         while waiting:
-            for node, entry in self.readers_of(waiting.pop()):
-                if node is not self:
+            for reader in self.readers_of(waiting.pop()):
+                if reader.node is not self:
                     return set()
-                if entry not in found:
-                    found.add(entry)
-                    waiting.append(entry)
+                if reader.entry not in found:
+                    found.add(reader.entry)
+                    waiting.append(reader.entry)
         return found

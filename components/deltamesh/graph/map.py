@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from deltamesh.graph.computed import ComputedNode
 from deltamesh.graph.group import Group
+from deltamesh.graph.made import NOT_MADE, Made, Several, keys_made
 from deltamesh.graph.node import NOTHING, Change, Node
+from deltamesh.graph.reader import Reader
 from deltamesh.values import ABSENT, ATOMS, JSON, PLAIN_KEYS, IndexKey, Values, WrappedKey, freeze, index_key, order_of, same
 
 if TYPE_CHECKING:
     from deltamesh.graph.collection import Map
     from deltamesh.graph.graph import Graph
 
-Made: TypeAlias = tuple[Any, ...]
-"""What one source key makes: key, values, key, values, …, each key once."""
-
-
-class Several(tuple[IndexKey, ...]):
-    """Keys, where usually there is one."""
-
-    __slots__ = ()
-
-
-_NONE: Final = object()
-"""What a source key has made that has made nothing."""
+Result: TypeAlias = tuple[Any, ...]
+"""What the mapper has made of one source key: key, values, key, values, …, each key once."""
 
 
 class MapNode(ComputedNode):
@@ -40,45 +32,53 @@ class MapNode(ComputedNode):
     def __init__(self, graph: Graph, number: int, description: Map, sources: list[Node]) -> None:
         super().__init__(graph, number, description, sources, sources[:1], sources[1:])
         self.source = sources[0]
-        self.made: dict[IndexKey, IndexKey | Several] = {}
-        """By source key: the key that it contributes to, or `Several`; there are many, so the one is not put into anything."""
+        self.made: dict[IndexKey, Made] = {}
+        """By source key, if there are no look-ups; else see `Reader.made`."""
         self.owners: dict[IndexKey, IndexKey] | None = None
         """By key with one contributor: that source key, left out where both are equal. Known only once somebody had to ask."""
         self.contested: dict[IndexKey, list[Change]] | None = None
         """During a visit: changes of keys to which several source keys contribute something else than before."""
 
     def build(self) -> None:
-        self._update(self.source.keys())
+        self._update(self.source.keys(), {})
         self.changes = NOTHING
 
     def settle(self) -> None:
         reread, changed = self.reread, self.source.changes
         if reread:
             self.reread = {}
-            self._update({**reread, **changed} if changed else reread)
+            self._update({**reread, **changed} if changed else reread, reread)
         else:
-            self._update(changed)
+            self._update(changed, reread)
 
-    def _update(self, keys: Iterable[IndexKey]) -> None:
-        get, made = self.source.get, self.made
+    def _update(self, keys: Iterable[IndexKey], reread: dict[IndexKey, Reader]) -> None:
+        get, made, reading, lookups = self.source.get, self.made, self.reading, self.lookups
         moves: dict[IndexKey, Change] = {}
         for key in keys:
+            reader: Reader | None = None
+            if lookups:
+                reader = reread.get(key) or reading.get(key)
+                if reader is None:
+                    reader = reading[key] = Reader(self, key)
+                before = reader.made
+            else:
+                before = made.get(key, NOT_MADE)
             values = get(key)
             if values is not None:
                 self.num_recomputed += 1
-                after = self._compute(key, values)
+                after = self._compute(key, values, reader)
             else:
                 self.forget(key)
                 after = ()
-            before = made.get(key, _NONE)
             if len(after) == 2 and type(before) is not Several:
                 out, came = after
-                if before is _NONE:
-                    made[key] = out
-                    self._enter(out, key, came, moves)
-                elif before != out:
-                    made[key] = out
-                    self._leave(before, key, moves)
+                if before != out:
+                    if reader is None:
+                        made[key] = out
+                    else:
+                        reader.made = out
+                    if before is not NOT_MADE:
+                        self._leave(before, key, moves)
                     self._enter(out, key, came, moves)
                 elif not self._exchange(out, key, came, moves):
                     self.num_unchanged += 1
@@ -90,9 +90,9 @@ class MapNode(ComputedNode):
             self.order.trim()
         self.changes = moves or NOTHING
 
-    def _compute(self, key: IndexKey, values: Any) -> Made:
-        """Return what a source key makes; nothing if the mapper raises."""
-        made: Made = ()
+    def _compute(self, key: IndexKey, values: Any, reader: Reader | None) -> Result:
+        """Return what a source key makes; nothing if the mapper raises. `reader` tracks what was read."""
+        made: Result = ()
         more: list[tuple[IndexKey, JSON]] | None = None
         try:
             pairs = self.function(key if type(key) is not WrappedKey else key.plain, values, *self.arguments)
@@ -118,20 +118,24 @@ class MapNode(ComputedNode):
         else:
             if self.failures:
                 self.failures.pop(key, None)
-        for lookup in self.lookups:
-            lookup.commit(self, key)
+        if reader is not None:
+            seen = self.seen
+            if reader.reads != tuple(seen):
+                reader.track(seen)
+            seen.clear()
         return made if more is None else _joined(made, more)
 
-    def _replace(self, source: IndexKey, before: IndexKey | Several, after: Made, moves: dict[IndexKey, Change]) -> bool:
+    def _replace(self, source: IndexKey, before: Made, after: Result, moves: dict[IndexKey, Change]) -> bool:
         """Take back what `source` had made and put in what it has made now. Returns whether there is a difference."""
         new = dict(zip(after[::2], after[1::2], strict=True))
-        old = dict.fromkeys(() if before is _NONE else before if type(before) is Several else (before,))
-        if len(new) > 1:
-            self.made[source] = Several(new)
-        elif new:
-            (self.made[source],) = new
-        elif old:
-            del self.made[source]
+        old = dict.fromkeys(keys_made(before))
+        made = NOT_MADE if not new else after[0] if len(new) == 1 else Several(new)
+        if source in self.reading:
+            self.reading[source].made = made
+        elif made is not NOT_MADE:
+            self.made[source] = made
+        else:
+            self.made.pop(source, None)
         is_changed = False
         for key in {**old, **new}:
             if key not in new:
@@ -237,21 +241,23 @@ class MapNode(ComputedNode):
             return current.parts
         return {self._known_owners(key).get(key, key): current}  # type: ignore[dict-item]
 
+    def made_by(self) -> dict[IndexKey, Made]:
+        """Return what each source key has made."""
+        return {source: reader.made for source, reader in self.reading.items()} if self.lookups else self.made
+
     def _known_owners(self, latest: IndexKey) -> dict[IndexKey, IndexKey]:
         """
-        Return `owners`, found by going through `made` when it matters for the first time: in most collections it never does.
+        Return `owners`, found by going through all source keys when it matters for the first time: in most collections it never does.
 
         What `latest` makes may not be in its place yet, so others go before it.
         """
         if self.owners is None:
-            found = {}
-            for source, made in {latest: Several(), **self.made}.items():
-                found.update(dict.fromkeys(made if type(made) is Several else (made,), source))
+            found = {key: source for source, made in {latest: NOT_MADE, **self.made_by()}.items() for key in keys_made(made)}
             self.owners = {key: source for key, source in found.items() if source != key and type(self.entries.get(key)) is Values}
         return self.owners
 
 
-def _joined(made: Made, more: list[tuple[IndexKey, JSON]]) -> Made:
+def _joined(made: Result, more: list[tuple[IndexKey, JSON]]) -> Result:
     """Return the first pair and more of them, each key once."""
     found = {made[0]: list(made[1])}
     for key, value in more:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from deltamesh.graph.failure import Failure, describe
 from deltamesh.graph.order import Order
 from deltamesh.graph.ranges import Ranges
+from deltamesh.graph.reader import SIZE, Reader
 from deltamesh.values import ABSENT, IndexKey, Values, plain_key, same
 
 if TYPE_CHECKING:
@@ -32,12 +33,6 @@ if TYPE_CHECKING:
 
 Change: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...], Any]
 """(values that went, values that came, something that only the node itself knows about)"""
-
-Reader: TypeAlias = tuple["Node", IndexKey]
-"""A node and the key of it whose computation looked something up."""
-
-SIZE: Final = object()
-"""Stands among the keys of `readers` for the number of keys."""
 
 NOTHING: Final[dict[Any, Any]] = {}
 """The changes of a node that was not visited. Never written to."""
@@ -180,9 +175,10 @@ class Node:
             found: Any = readers.get(key)
             if found is None:
                 continue
-            for node, entry in found if type(found) is set else (found,):
+            for reader in found if type(found) is set else (found,):
+                node = reader.node
                 if node is not self:  # a lazy node looks after its own readers
-                    node.reread[entry] = None
+                    node.reread[reader.entry] = reader
                     if not node.is_queued:
                         self.graph.enqueue(node)
 

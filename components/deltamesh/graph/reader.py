@@ -1,0 +1,46 @@
+"""Who reads what: entries whose functions look up other collections, and the keys that they have read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from deltamesh.graph.made import NOT_MADE, Made
+from deltamesh.values import IndexKey
+
+if TYPE_CHECKING:
+    from deltamesh.graph.computed import ComputedNode
+    from deltamesh.graph.lookup import Lookup
+
+SIZE: Final = object()
+"""Stands among the keys that are read for the number of keys."""
+
+
+class Reader:
+    """An entry whose function may read other collections."""
+
+    __slots__ = ("entry", "made", "node", "reads")
+
+    def __init__(self, node: ComputedNode, entry: IndexKey) -> None:
+        self.node = node
+        self.entry = entry
+        self.made: Made = NOT_MADE
+        """What a mapper has made of it. It is here because who is told of a change needs it next."""
+        self.reads: tuple[Any, ...] = ()
+        """Look-up, key, look-up, key, …: what was read, once each, in the order of first reading; `SIZE` may stand for a key."""
+
+    def pairs(self) -> Iterator[tuple[Lookup, Any]]:
+        """Iterate over look-ups and the keys that were read through them."""
+        return zip(self.reads[::2], self.reads[1::2], strict=True)
+
+    def track(self, seen: list[Any]) -> None:
+        """Let changes of what was seen (look-up, key, look-up, key, …), and of nothing else, be the occasion to run the function again."""
+        now = dict.fromkeys(zip(seen[::2], seen[1::2], strict=True))
+        before = dict.fromkeys(self.pairs())
+        self.reads = tuple([each for pair in now for each in pair])
+        for lookup, key in now:
+            if (lookup, key) not in before:
+                lookup.node.add_reader(key, self)
+        for lookup, key in before:
+            if (lookup, key) not in now:
+                lookup.node.drop_reader(key, self)
