@@ -23,6 +23,12 @@ class Group(Sequence[Any]):
         self.size = sum(map(len, parts.values()))
         self._values: Values | None = None
 
+    def add(self, source: IndexKey, values: Values) -> None:
+        """Set what `source` contributes, which has contributed nothing."""
+        self._values = None
+        self.size += len(values)
+        self.parts[source] = values
+
     def put(self, source: IndexKey, values: Values) -> None:
         """Set what `source` contributes; no values take it out."""
         self._values = None

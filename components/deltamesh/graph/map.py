@@ -157,7 +157,7 @@ class MapNode(ComputedNode):
                 note = self.order.note
                 note(key)
         elif type(current) is Group:
-            current.put(source, came)
+            current.add(source, came)
         else:
             owners = self._known_owners(source)
             self.entries[key] = Group({owners.pop(key, key): current, source: came})  # type: ignore[dict-item]

@@ -74,7 +74,7 @@ class Node:
         self.slices: Ranges[Any] | None = None  # made for the first slice
         self.takes: list[Any] = []  # take nodes, the longest first
         self.readers: dict[Any, Reader | set[Reader]] = {}
-        self.known_size = 0
+        self.known_size: int | None = None
         """The number of keys at the last revision, if somebody has asked for it (reads `SIZE`)."""
         self.watches: dict[Watch, None] = {}
         self.failures: dict[IndexKey, Failure] = {}
@@ -168,11 +168,11 @@ class Node:
         readers, changes = self.readers, self.changes
         # whichever is shorter is gone through
         keys: Iterable[Any] = changes if len(changes) <= len(readers) else filter(changes.__contains__, readers)
-        if SIZE in readers and len(self) != self.known_size:
+        if self.known_size is not None and len(self) != self.known_size:
             self.known_size = len(self)
             keys = [*keys, SIZE]
         for key in keys:
-            found: Any = readers.get(key)
+            found = readers.get(key)
             if found is None:
                 continue
             for reader in found if type(found) is set else (found,):
@@ -184,15 +184,13 @@ class Node:
 
     def add_reader(self, key: Any, reader: Reader) -> None:
         """Remember that `reader` looked up `key`. One reader stands for itself, several are a set."""
-        found = self.readers.get(key)
-        if found is None:
-            self.readers[key] = reader
-            if key is SIZE:
-                self.known_size = len(self)
-        elif type(found) is set:
+        found = self.readers.setdefault(key, reader)
+        if type(found) is set:
             found.add(reader)
-        else:
+        elif found is not reader:
             self.readers[key] = {found, reader}  # type: ignore[arg-type]
+        elif key is SIZE:
+            self.known_size = len(self)
 
     def drop_reader(self, key: Any, reader: Reader) -> None:
         """Forget that `reader` looked up `key`."""
@@ -203,7 +201,6 @@ class Node:
                 del self.readers[key]
         else:
             del self.readers[key]
-
 
 class StoredNode(Node):
     """A node that keeps its entries, and their order once somebody asks for it."""
