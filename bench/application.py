@@ -1,8 +1,11 @@
-"""The applications that are measured: `hn`, posts joined with authors and ranked by upvotes, and `sum`, a sum per group."""
+"""
+The applications that are measured: `hn`, posts joined with authors and ranked by upvotes, and `sum`, a sum per group.
+
+Their mappers are those of the anchor, in Python: they take the one value that a key has, and return a list of one pair.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from deltamesh import Caller, Collection, Count, Input, Service, Shared, Sum, Transaction
@@ -12,33 +15,33 @@ users, posts, upvotes = app.input("users"), app.input("posts"), app.input("upvot
 items = Input("items")
 
 
-def by_post(_key: Any, votes: Any) -> Iterator[tuple[Any, Any]]:
-    for vote in votes:
-        yield vote["post_id"], vote["user_id"]
+def by_post(_key: Any, votes: Any) -> list[tuple[Any, Any]]:
+    vote = votes.one()
+    return [(vote["post_id"], vote["user_id"])]
 
 
-def by_group(_key: Any, listed: Any) -> Iterator[tuple[Any, Any]]:
-    for item in listed:
-        yield item["g"], item["v"]
+def by_group(_key: Any, listed: Any) -> list[tuple[Any, Any]]:
+    item = listed.one()
+    return [(item["g"], item["v"])]
 
 
-def ranked(key: Any, values: Any, authors: Any, votes: Any) -> Iterator[tuple[Any, Any]]:
+def ranked(key: Any, values: Any, authors: Any, votes: Any) -> list[tuple[Any, Any]]:
     """Count by reading all votes of the post."""
     found = values.one()
     count = len(votes.all(key))
-    yield (-count, key), {**found, "upvotes": count, "author": authors.one(found["author_id"], default=None)}
+    return [((-count, key), {**found, "upvotes": count, "author": authors.one(found["author_id"], default=None)})]
 
 
-def ranked_by_count(key: Any, values: Any, authors: Any, counts: Any) -> Iterator[tuple[Any, Any]]:
+def ranked_by_count(key: Any, values: Any, authors: Any, counts: Any) -> list[tuple[Any, Any]]:
     """Take the count from a reducer."""
     found = values.one()
     count = counts.one(key, default=0)
-    yield (-count, key), {**found, "upvotes": count, "author": authors.one(found["author_id"], default=None)}
+    return [((-count, key), {**found, "upvotes": count, "author": authors.one(found["author_id"], default=None)})]
 
 
-def for_reader(key: Any, values: Any, reader: int) -> Iterator[tuple[Any, Any]]:
+def for_reader(key: Any, values: Any, reader: int) -> list[tuple[Any, Any]]:
     found = values.one()
-    yield key, {"title": found["title"], "upvotes": found["upvotes"], "mine": found["author_id"] == reader}
+    return [(key, {"title": found["title"], "upvotes": found["upvotes"], "mine": found["author_id"] == reader})]
 
 
 def hackernews() -> Collection:
