@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from deltamesh.graph.made import NOT_MADE, Made
@@ -35,12 +36,15 @@ class Reader:
 
     def track(self, seen: list[Any]) -> None:
         """Let changes of what was seen (look-up, key, look-up, key, …), and of nothing else, be the occasion to run the function again."""
-        now = dict.fromkeys(zip(seen[::2], seen[1::2], strict=True))
-        before = dict.fromkeys(self.pairs())
-        self.reads = tuple([each for pair in now for each in pair])
-        for lookup, key in now:
-            if (lookup, key) not in before:
+        each = iter(seen)
+        now = dict.fromkeys(zip(each, each, strict=True))
+        before = dict.fromkeys(self.pairs()) if self.reads else {}
+        self.reads = tuple(seen if len(seen) == 2 * len(now) else chain.from_iterable(now))
+        for pair in now:
+            if pair not in before:
+                lookup, key = pair
                 lookup.node.add_reader(key, self)
-        for lookup, key in before:
-            if (lookup, key) not in now:
+        for pair in before:
+            if pair not in now:
+                lookup, key = pair
                 lookup.node.drop_reader(key, self)
