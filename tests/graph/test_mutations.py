@@ -21,8 +21,8 @@ from deltamesh.graph.merge import MergeNode
 from deltamesh.graph.node import NOTHING, Node
 from deltamesh.graph.order import Order
 from deltamesh.graph.ranges import Ranges
-from deltamesh.graph.recursion import Recursion
 from deltamesh.graph.reader import Reader
+from deltamesh.graph.recursion import Recursion
 from deltamesh.graph.reduce import ReduceNode
 from deltamesh.graph.size import SizeNode
 from deltamesh.graph.slices import SlicesNode

@@ -172,7 +172,7 @@ class Node:
             self.known_size = len(self)
             keys = [*keys, SIZE]
         for key in keys:
-            found = readers.get(key)
+            found: Any = readers.get(key)
             if found is None:
                 continue
             for reader in found if type(found) is set else (found,):
