@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
+from twisted.logger import formatEvent, globalLogPublisher
 
 from deltamesh.application.service import Service
 from deltamesh.cli.command import main
@@ -496,6 +497,38 @@ async def test_a_second_reader_stands_by_until_the_first_is_gone(place: Place, r
     await written(second, repo.commit({"base/a.json": "3"}))
     await place.shows({"a": 3})
     assert after == [True]
+
+
+async def test_who_stands_by_says_if_it_could_not_take_over(place: Place, repo: Repo, tmp_path: Path) -> None:
+    """Another path, another branch, a server that is away; the one that works goes on, with the mirror that it shares with another one."""
+    repo.commit({"base/a.json": "1"})
+    await place.begin()
+    said: list[str] = []
+    globalLogPublisher.addObserver(observe := lambda event: said.append(formatEvent(event)))  # type: ignore[arg-type]
+    with Daemon(tmp_path) as server:
+        url = f"{server.url}/repository.git"
+        first = await place.reader(url, "main", directory=tmp_path / "mirrors")
+        await place.shows({"a": 1})
+        fit = await place.reader(url, "main", directory=tmp_path / "mirrors")
+        await until(lambda: fit._has_waited)
+        await fit.in_thread(lambda: None)  # it has looked
+        for where, branch, problem in (
+            (tmp_path / "nowhere", None, f"Repository not found at {tmp_path}/nowhere"),
+            (repo.path, "other", f"{repo.path} has nothing to read: there is no branch other"),
+            (url, "other", f"{url} has nothing to read: there is no branch other"),
+            (f"{server.url}/nowhere", None, f"{server.url}/nowhere cannot be reached"),
+        ):
+            reader = await place.reader(where, branch, directory=tmp_path / "mirrors")
+            await until(lambda problem=problem: any(problem in each for each in said), problem)  # type: ignore[misc]
+            assert reader.readiness() == ["another reader works"]
+        await first.asked()
+    globalLogPublisher.removeObserver(observe)  # type: ignore[arg-type]
+
+    unfit = [each for each in said if each.startswith("this reader could not take over: ")]
+    assert len(unfit) == 4
+    assert all("; start it with another repository or branch, or mend that" in each for each in unfit)
+    assert first.is_current
+    assert list((tmp_path / "mirrors").iterdir()) == [first.repository.path]
 
 
 async def test_a_lost_session_is_no_loss(place: Place, repo: Repo) -> None:

@@ -443,6 +443,30 @@ def test_a_remote_branch_is_mirrored_and_followed(tmp_path: Path, bare: Repo, br
         assert texts(repository, repository.head()) == {"base/a.json": "3"}
 
 
+def test_a_probe_finds_what_is_missing_and_leaves_the_mirror_alone(tmp_path: Path, bare: Repo) -> None:
+    with Daemon(tmp_path) as server:
+        named, head, other = [
+            Repository(f"{server.url}/repository.git", branch, directory=tmp_path / "mirrors") for branch in ("main", None, "other")
+        ]
+        for each, why in (
+            (named, "there is no branch main"),
+            (head, "it has no HEAD"),
+            (Repository(str(bare.path)), "there is no branch main"),
+        ):
+            with pytest.raises(OutOfReach, match=f"has nothing to read: {why}"):
+                each.probe()
+        bare.commit({"base/a.json": "1"})
+        for each in (named, head, Repository(str(bare.path))):
+            each.probe()
+        with pytest.raises(OutOfReach, match="there is no branch other"):
+            other.probe()
+        server.stop()
+        with pytest.raises(OutOfReach, match="cannot be reached"):
+            named.probe()
+
+    assert not (tmp_path / "mirrors").exists()
+
+
 def test_a_remote_commit_is_pushed_if_nobody_was_first(tmp_path: Path, bare: Repo) -> None:
     first = bare.commit({"base/a.json": "1"})
     with Daemon(tmp_path) as server:

@@ -136,6 +136,22 @@ class Remote:
             raise self._damaged(error) from error
         return branch
 
+    def branch_there(self, branch: str | None) -> str | None:
+        """
+        Return the branch if the server has it, None if not; without a name that of its HEAD. Nothing is fetched, and no mirror touched.
+
+        Raises:
+            OutOfReach: the server.
+        """
+        try:
+            heads = self._remote(pygit2.Repository()).list_heads(callbacks=_Callbacks(self), proxy=True)
+        except (pygit2.GitError, OSError) as error:
+            raise OutOfReach(self._described(error)) from error
+        there = {head.name: head for head in heads}
+        if branch is None:
+            return _head_of(there)
+        return branch if MIRRORED + branch in there else None
+
     def push(self, mirror: pygit2.Repository, commit: str, branch: str, parent: str) -> None:
         """
         Let the branch at the server be `commit`, if it is `parent` there.

@@ -153,10 +153,25 @@ class Repository:
                     self.branch = target.decode(errors="replace").removeprefix(MIRRORED)
                 reference = None if self.branch is None else git.references.get(MIRRORED + self.branch)
             if reference is None:
-                what = "it has no HEAD" if self.branch is None else f"there is no branch {self.branch}"
-                raise OutOfReach(f"{self.place} has nothing to read: {what}")
+                raise self._nothing(self.branch)
             with self._using() as git:
                 return str(reference.peel(pygit2.Commit).id)
+
+    def probe(self) -> None:
+        """
+        See that there is a branch to follow. Of a remote one the server is asked; its mirror, which another process may use, is left alone.
+
+        Raises:
+            OutOfReach: there is none, or the repository cannot be read.
+        """
+        if self.remote is None:
+            self.head()
+        elif self.remote.branch_there(self.wanted) is None:
+            raise self._nothing(self.wanted)
+
+    def _nothing(self, branch: str | None) -> OutOfReach:
+        what = "it has no HEAD" if branch is None else f"there is no branch {branch}"
+        return OutOfReach(f"{self.place} has nothing to read: {what}")
 
     def chain(self, limit: int | None = None, until: str | None = None, *, head: str | None = None) -> list[Commit]:
         """

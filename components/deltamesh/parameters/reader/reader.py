@@ -4,7 +4,8 @@ The reader: follows a branch of a repository, and writes what differs to the ser
 Wiring only. What the branch amounts to is in `latest`, how that gets to the service in `record`. git and all long work is in one thread,
 one thing after the other, so the event loop always answers.
 
-A service has one working reader: the one that has registered `S.repository.reader`. Others wait until that one is gone.
+A service has one working reader: the one that has registered `S.repository.reader`. Others wait until that one is gone, and look once
+whether they could read their own repository then.
 """
 
 from __future__ import annotations
@@ -246,6 +247,7 @@ class Reader:
                     raise
                 if not self._has_waited:
                     self.log.info("standing by: another reader of {service} works", service=self.uris.prefix)
+                    Deferred.fromCoroutine(self._probe()).addErrback(partial(self.log.failure, "looking at the repository failed"))
                 self._has_waited = True
                 await deferLater(connection.reactor, WAITING, lambda: None)
             else:
@@ -254,6 +256,15 @@ class Reader:
         if connection.session is not session:
             raise RemoteError("wamp.error.unavailable", "the connection was lost while standing by", retry=True)
         return False
+
+    async def _probe(self) -> None:
+        """Say if this one, which stands by, could read nothing in place of the one that works. Nobody waits for that."""
+        try:
+            await self.in_thread(self.repository.probe)
+        except OutOfReach as error:
+            if not (self._is_active or self._is_stopped):  # or else a look says it, or nobody wants to know
+                remedy = "start it with another repository or branch, or mend that: it looks again when it takes over"
+                self.log.warn("this reader could not take over: {problem}; {remedy}", problem=error, remedy=remedy)
 
     async def _answer(self, details: Any, look: bool = False) -> dict[str, JSON]:
         """`S.repository.reader`: how the reading is; with `look`, a look begins."""
