@@ -761,6 +761,7 @@ async def test_the_command_follows_listens_and_leaves_in_order(place: Place, rep
     ("arguments", "why"),
     [
         (["ftp://host/p"], "cannot be followed"),
+        (["https://ada:geheim@host/p"], "leave it out, and name a file that has it with --git-token-file"),
         (["/nowhere", "--branch", "a b"], "cannot be the name of a branch"),
         (["/nowhere", "--webhook", "127.0.0.1:0"], "a web hook needs a secret"),
         (["/nowhere", "--environment", "../x"], "names no folder"),
@@ -773,3 +774,4 @@ def test_a_command_that_cannot_work_says_why(arguments: list[str], why: str) -> 
 
     assert answer.exit_code != 0
     assert why in " ".join(answer.output.split())
+    assert "geheim" not in answer.output

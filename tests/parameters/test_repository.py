@@ -501,7 +501,7 @@ def test_a_token_is_given_once_and_only_where_it_belongs(tmp_path: Path, bare: R
 
         assert fetched(Credentials(token="secret-token")) == head
         assert set(server.users) == {None, "git"}
-        assert fetched(Credentials(), server.url.replace("://", "://ada:secret-token@")) == head
+        assert fetched(Credentials(token="secret-token"), server.url.replace("://", "://ada@")) == head
         assert set(server.users) == {None, "ada"}
         with pytest.raises(OutOfReach, match="does not accept our token"):
             fetched(Credentials(token="wrong"))
@@ -566,11 +566,9 @@ def test_many_packs_of_a_mirror_become_one(tmp_path: Path, bare: Repo, monkeypat
 def test_urls_of_remotes() -> None:
     for place, host, path, url in (
         ("https://git.example.com/payments/parameters.git", "git.example.com", "payments/parameters", None),
-        ("https://ada:token@git.example.com:8443/p.git", "git.example.com", "p", "https://git.example.com:8443/p.git"),
+        ("https://ada@git.example.com:8443/p.git", "git.example.com", "p", "https://git.example.com:8443/p.git"),
         ("https://token@git.example.com/p", "git.example.com", "p", "https://git.example.com/p"),
-        ("https://token:@git.example.com/p", "git.example.com", "p", "https://git.example.com/p"),
-        ("https://user:token@[::1]:8443/p", "::1", "p", "https://[::1]:8443/p"),
-        ("ssh://git:token@git.example.com/p", "git.example.com", "p", "ssh://git@git.example.com/p"),
+        ("https://user@[::1]:8443/p", "::1", "p", "https://[::1]:8443/p"),
         ("ssh://git%3Atoken@git.example.com/p", "git.example.com", "p", "ssh://git.example.com/p"),
         ("ssh://git@git.example.com:2222/payments/parameters", "git.example.com", "payments/parameters", None),
         ("git@git.example.com:payments/parameters.git", "git.example.com", "payments/parameters", None),
@@ -589,7 +587,6 @@ def test_places_that_cannot_be_followed() -> None:
         ("https:///p", "cannot be followed"),
         ("https://user:geheim@host/", "cannot be followed"),
         ("https://host:port/p", "is no URL"),
-        ("http://user:geheim@example.com/p", "not sent over http"),
         ("", "name a repository"),
         ("file://host/p", "of another machine"),
         ("file://user:geheim@host/p", "of another machine"),
@@ -612,6 +609,19 @@ def test_places_that_cannot_be_followed() -> None:
         with pytest.raises(ConfigurationError, match=why) as caught:
             Repository(place)
         assert "geheim" not in str(caught.value)
+    with pytest.raises(ConfigurationError, match="not sent over http"):
+        Repository("http://user@example.com/p", credentials=Credentials(token="geheim"))
+
+
+@pytest.mark.parametrize("scheme", ["https", "http", "ssh", "git"])
+@pytest.mark.parametrize("who", ["ada:geheim", "geheim:", ":geheim", "ada:%67eheim%40x"])
+def test_a_url_with_a_password_is_refused_with_where_it_belongs(scheme: str, who: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Repository(f"{scheme}://{who}@127.0.0.1:8443/p.git", credentials=Credentials(token="another"))
+
+    assert "has a password or token in it" in caught.value.message
+    assert "--git-token-file, or set DELTAMESH_GIT_TOKEN" in caught.value.message
+    assert "eheim" not in str(caught.value.to_wire())
 
 
 def test_credentials_of_files_and_environment(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ class Remote:
     """Where a repository is that is not on this machine."""
 
     url: str
-    """Without what may be secret: it has no user, but for ssh, no password, no query. It may be shown to everybody."""
+    """Without what may be secret: it has no user, but for ssh, and no query. It may be shown to everybody."""
     host: str
     path: str
     """Of the repository at the host, without suffix: `payments/parameters`."""
@@ -84,7 +84,7 @@ class Remote:
         Return the remote that `url` names, None if it names a path on this machine.
 
         Raises:
-            ConfigurationError: it is a URL that cannot be followed.
+            ConfigurationError: it is a URL that cannot be followed, or has a password in it. What may be secret is not repeated.
         """
         scp = _SCP_FORM.fullmatch(url) if "://" not in url else None
         if "://" not in url and (
@@ -97,8 +97,12 @@ class Remote:
         if "://" not in url or url.startswith("file://"):
             return None
         parts = _split(url)
-        user, token = _unquoted(parts.username), _unquoted(parts.password)
-        given = replace(credentials, user=user or credentials.user, token=token or credentials.token)
+        if parts.password is not None:
+            raise ConfigurationError(
+                "the URL of the repository has a password or token in it, which everybody who lists processes can read: leave it out, "
+                "and name a file that has it with --git-token-file, or set DELTAMESH_GIT_TOKEN; for ssh name a key with --git-key-file"
+            )
+        given = replace(credentials, user=unquote(parts.username or "") or credentials.user)
         if parts.scheme == "http" and given.token and parts.hostname not in LOOPBACK:
             raise ConfigurationError(f"a token is not sent over http, where everybody can read it: use https for {parts.hostname}")
         named = f"{parts.username}@" if parts.scheme == "ssh" and _USER.fullmatch(parts.username or "") else ""
@@ -277,10 +281,6 @@ def _split(url: str) -> SplitResult:
             "the URL of the repository cannot be followed: it has a ?, a #, or an @ in its path; a token belongs elsewhere"
         )
     return parts
-
-
-def _unquoted(text: str | None) -> str | None:
-    return None if text is None else unquote(text)
 
 
 def _plain(path: str) -> str:
