@@ -60,6 +60,18 @@ async def entries(connection: Connection, router: Router, service: str, resource
         raise
 
 
+async def check_known(connection: Connection, router: Router, service: str, name: str) -> None:
+    """
+    See that the service has the parameter `name`, whoever may have its value.
+
+    Raises:
+        CommandFailed: it has none of this name.
+    """
+    if not await entries(connection, router, service, "chosen", names=[name]):
+        remedy = f"`deltamesh read {service} tree` shows all that there are"
+        raise CommandFailed(f"{printable(name)}: there is no such parameter in {service}; {remedy}")
+
+
 async def reading(connection: Connection, service: str) -> dict[str, Any] | None:
     """
     Return what the reader of the service says of its reading: `is_current`, `problem` and `head`. None if it says nothing.

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deltamesh.cli.arguments import service_name
-from deltamesh.cli.parameters.administering import entries, printable, time_of
+from deltamesh.cli.parameters.administering import check_known, entries, printable, time_of
 from deltamesh.cli.router import Router, router_options
 from deltamesh.connection import Connection
 from deltamesh.values import JSON, Values
@@ -23,10 +23,19 @@ _COLUMNS = ("session", "client", "kind", "host", "since", "names", "commit", "cu
 @click.option("--json", "as_json", is_flag=True, help="Print one object of JSON a line.")
 @router_options
 def census(router: Router, service: str, name: str | None, as_json: bool) -> None:
-    """Show who holds parameters of SERVICE, or the parameter NAME, and at which commit: whether that is the newest value of NAME."""
+    """
+    Show who holds parameters of SERVICE, or the parameter NAME, and at which commit: whether that is the newest value of NAME.
+
+    Clients may hold a name that SERVICE does not have, and have their defaults then. Exit code 1 if nobody does, and there is none.
+    """
 
     async def asking(connection: Connection) -> list[tuple[JSON, Values]]:
-        return await entries(connection, router, service, "census", **({} if name is None else {"name": name}))
+        if not name:
+            return await entries(connection, router, service, "census")
+        holders = await entries(connection, router, service, "census", name=name)
+        if not holders:
+            await check_known(connection, router, service, name)
+        return holders
 
     found = router.ask(asking)
     if as_json:

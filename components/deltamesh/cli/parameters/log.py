@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from deltamesh.cli.arguments import service_name
-from deltamesh.cli.parameters.administering import entries, printable, time_of
+from deltamesh.cli.parameters.administering import check_known, entries, printable, time_of
 from deltamesh.cli.router import Router, router_options
 from deltamesh.connection import Connection
 from deltamesh.values import JSON, Values
@@ -21,12 +21,19 @@ from deltamesh.values import JSON, Values
 @click.option("--json", "as_json", is_flag=True, help="Print one object of JSON a line.")
 @router_options
 def log(router: Router, service: str, name: str | None, limit: int, as_json: bool) -> None:
-    """Show the newest commits that SERVICE has read, or those that have changed the parameter NAME. The newest comes first."""
+    """
+    Show the newest commits that SERVICE has read, or those that have changed the parameter NAME. The newest comes first.
+
+    A parameter that was removed is shown for as long as the service keeps its history. Exit code 1 if there is none of that name.
+    """
 
     async def asking(connection: Connection) -> list[tuple[JSON, Values]]:
         if name is None:
             return await entries(connection, router, service, "commits", limit=limit)
-        return await entries(connection, router, service, "history", name=name, limit=limit)
+        changes = await entries(connection, router, service, "history", name=name, limit=limit)
+        if not changes:
+            await check_known(connection, router, service, name)
+        return changes
 
     found = router.ask(asking)
     for key, values in found:
