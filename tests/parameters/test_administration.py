@@ -18,7 +18,8 @@ from deltamesh.errors import DeltameshError
 from deltamesh.leader.leader import Leader
 from deltamesh.parameters import service
 from deltamesh.parameters.access import Access
-from deltamesh.parameters.administration.administration import MAX_CHANGES, MAX_MESSAGE, Administration
+from deltamesh.parameters.administration.administration import MAX_CHANGES, Administration
+from deltamesh.parameters.administration.message import MAX_MESSAGE
 from deltamesh.parameters.git.repository import Repository
 from deltamesh.parameters.reader.reader import Reader
 from deltamesh.stream import Position

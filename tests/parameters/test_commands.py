@@ -1,4 +1,4 @@
-"""`deltamesh parameters` as processes: what is said of names that there are not."""
+"""`deltamesh parameters` as processes: what is said of names that there are not, and of messages that say nothing."""
 
 from __future__ import annotations
 
@@ -113,3 +113,21 @@ async def test_who_holds_a_name_that_there_is_not_is_shown(inside: Callable[...,
 
     assert done.returncode == 0
     assert [json.loads(line)["client"] for line in done.stdout.splitlines()] == ["mistaken"]
+
+
+@pytest.mark.parametrize(("command", "what"), [("set", "payment.fee=2"), ("unset", "payment.fee"), ("revert", None)])
+async def test_a_message_that_cannot_be_one_is_refused_first(
+    command: str, what: str | None, inside: Callable[..., Inside], tmp_path: Path
+) -> None:
+    async with commanded(inside, tmp_path) as place:
+        head = place.repo.head()
+        for message, why in (
+            ("", "say in a few words why"),
+            (" \n", "say in a few words why"),
+            ("x" * 2_001, "2001 characters are too many"),
+        ):
+            done = await place.run(command, what or head, "-m", message)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert f"Invalid value for '-m' / '--message': {why}" in done.stderr
+        assert place.repo.head() == head
+        assert (await place.run(command, what or head, "-m", "x" * 2_000)).returncode == 0

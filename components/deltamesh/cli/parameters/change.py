@@ -13,6 +13,8 @@ from deltamesh.cli.failure import CommandFailed
 from deltamesh.cli.parameters.administering import administer, author, is_sure, show_difference
 from deltamesh.cli.router import Router, router_options
 from deltamesh.connection import Connection
+from deltamesh.errors import InvalidParameters
+from deltamesh.parameters.administration.message import checked_message
 from deltamesh.values import JSON
 
 
@@ -22,6 +24,15 @@ def assignment(text: str) -> tuple[str, Any]:
     if not separator or not name:
         raise click.BadParameter(f"{text!r}: write NAME=VALUE, as in payment.limits.daily.eur=5 or payment.currency=EUR")
     return name, json_value(value)
+
+
+def commit_message(text: str) -> str:
+    """Check the message of a commit."""
+    try:
+        checked_message(text)
+    except InvalidParameters as error:
+        raise click.BadParameter(error.facts["reason"]) from error
+    return text
 
 
 _layer_option = click.option(
@@ -39,7 +50,9 @@ def commit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return _json_option(command)
 
 
-_message_option = click.option("-m", "--message", metavar="TEXT", required=True, help="Why; the message of the commit.")
+_message_option = click.option(
+    "-m", "--message", metavar="TEXT", type=commit_message, required=True, help="Why; the message of the commit."
+)
 
 
 @click.command("set")

@@ -8,7 +8,7 @@ import click
 
 from deltamesh.cli.arguments import service_name
 from deltamesh.cli.parameters.administering import administer, author
-from deltamesh.cli.parameters.change import agree, commit_options, show_commit
+from deltamesh.cli.parameters.change import agree, commit_message, commit_options, show_commit
 from deltamesh.cli.router import Router, router_options
 from deltamesh.connection import Connection
 
@@ -16,7 +16,7 @@ from deltamesh.connection import Connection
 @click.command()
 @click.argument("service", metavar="SERVICE", type=service_name)
 @click.argument("commit")
-@click.option("-m", "--message", metavar="TEXT", help="Why; the message of the new commit.")
+@click.option("-m", "--message", metavar="TEXT", type=commit_message, help="Why; the message of the new commit.")
 @commit_options
 @router_options
 def revert(router: Router, service: str, commit: str, message: str | None, given: str | None, is_sure_already: bool, as_json: bool) -> None:

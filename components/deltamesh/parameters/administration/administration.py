@@ -25,6 +25,7 @@ from deltamesh.connection import Connection
 from deltamesh.errors import ApplicationError, DeltameshError, InvalidParameters
 from deltamesh.parameters.access import TRUSTED, Access
 from deltamesh.parameters.administration.editing import Changes
+from deltamesh.parameters.administration.message import checked_message
 from deltamesh.parameters.administration.proposal import Conflict, Hidden, May, NothingToChange, Proposal, Proposals
 from deltamesh.parameters.content.reading import NotGood, Problem
 from deltamesh.parameters.git.remote import OutOfReach, Refused
@@ -36,7 +37,6 @@ from deltamesh.values import JSON, NotJSON, freeze
 MAX_CHANGES: Final = 500
 """Names that one commit changes."""
 
-MAX_MESSAGE: Final = 2_000
 MAX_AUTHOR: Final = 200
 """Characters."""
 
@@ -129,13 +129,13 @@ class Administration:
         """`S.repository.change`."""
         may, checked, where = self._may(details), _changes(changes), _layer(layer)
         return await self._commit(
-            lambda seen: self._proposals.change(checked, where, seen, may), details, _message(message), _head(head), author
+            lambda seen: self._proposals.change(checked, where, seen, may), details, checked_message(message), _head(head), author
         )
 
     async def _revert(self, details: Any, commit: Any = None, message: Any = None, head: Any = None, author: Any = None) -> dict[str, JSON]:
         """`S.repository.revert`."""
         may, former = self._may(details), _commit("commit", commit)
-        said = f"Revert {former}.\n" if message is None else _message(message)
+        said = f"Revert {former}.\n" if message is None else checked_message(message)
         return await self._commit(lambda seen: self._proposals.reversal(former, seen, may), details, said, _head(head), author)
 
     async def _commit(
@@ -249,16 +249,6 @@ def _changes(given: Any) -> Changes:
         except NotJSON as error:
             raise InvalidParameters("changes", f"{name:.200}: {error}") from error
     return found
-
-
-def _message(given: Any) -> str:
-    if not isinstance(given, str) or not given.strip():
-        raise InvalidParameters("message", "say in a few words why")
-    if len(given) > MAX_MESSAGE:
-        raise InvalidParameters("message", f"{len(given)} characters are too many: it may have {MAX_MESSAGE}")
-    if not all([each.isprintable() or each in "\n\t" for each in given]):
-        raise InvalidParameters("message", "it has a character that cannot be printed")
-    return given.strip() + "\n"
 
 
 def _layer(given: Any) -> str | None:
