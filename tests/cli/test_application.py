@@ -78,3 +78,12 @@ def test_a_module_without_services_is_told_how_to_declare_one(module: Callable[[
     module("shop", "")
 
     assert failure("shop:app") == 'Error: shop has no app; a service is declared with app = Service("com.example.name")'
+
+
+@pytest.mark.parametrize("command", [["reader"], ["log"], ["census"], ["problems"]])
+def test_a_url_in_the_place_of_a_service_is_refused_and_not_repeated(command: list[str]) -> None:
+    result = CliRunner().invoke(main, ["parameters", *command, "https://ann:secret@example.com/parameters.git"])
+
+    assert result.exit_code == 2
+    assert "the URI of a service is expected" in result.stderr
+    assert "secret" not in result.output + result.stderr

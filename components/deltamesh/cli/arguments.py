@@ -25,6 +25,8 @@ def application_name(text: str) -> str:
 
 def service_name(text: str) -> str:
     """Return the URI of a service, which is `text`, or is asked of the application that `text` names."""
+    if "://" in text:  # perhaps with a password in it, which is not repeated
+        raise click.BadParameter("this is a URL, and the URI of a service is expected, as in com.example.hackernews")
     if ":" in text:
         return load(application_name(text)).uris.prefix
     try:
