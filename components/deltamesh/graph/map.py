@@ -13,7 +13,7 @@ from deltamesh.graph.reader import Reader
 from deltamesh.values import ABSENT, ATOMS, JSON, PLAIN_KEYS, IndexKey, Values, WrappedKey, freeze, index_key, order_of, same
 
 if TYPE_CHECKING:
-    from deltamesh.graph.collection import Map
+    from deltamesh.graph.collection import Map, Mapper
     from deltamesh.graph.graph import Graph
 
 Result: TypeAlias = tuple[Any, ...]
@@ -27,11 +27,12 @@ class MapNode(ComputedNode):
     The values of a key are a `Group` while several source keys contribute to it.
     """
 
-    __slots__ = ("contested", "made", "owners", "source")
+    __slots__ = ("contested", "made", "owners", "run", "source")
 
     def __init__(self, graph: Graph, number: int, description: Map, sources: list[Node]) -> None:
         super().__init__(graph, number, description, sources, sources[:1], sources[1:])
         self.source = sources[0]
+        self.run = _bound(self.function, self.arguments)
         self.made: dict[IndexKey, Made] = {}
         """By source key, if there are no look-ups; else see `Reader.made`."""
         self.owners: dict[IndexKey, IndexKey] | None = None
@@ -95,7 +96,8 @@ class MapNode(ComputedNode):
         made: Result = ()
         more: list[tuple[IndexKey, JSON]] | None = None
         try:
-            pairs = self.function(key if type(key) is not WrappedKey else key.plain, values, *self.arguments)
+            run = self.run
+            pairs = run(key if type(key) is not WrappedKey else key.plain, values)
             if pairs is None:
                 raise TypeError("a mapper returns or yields (key, value) pairs; this one returned nothing")
             for pair in pairs:
@@ -255,6 +257,18 @@ class MapNode(ComputedNode):
             found = {key: source for source, made in {latest: NOT_MADE, **self.made_by()}.items() for key in keys_made(made)}
             self.owners = {key: source for key, source in found.items() if source != key and type(self.entries.get(key)) is Values}
         return self.owners
+
+
+def _bound(mapper: Mapper, arguments: list[Any]) -> Mapper:
+    """Return a function of a key and its values. Calls that are written out take a third of the time of `*arguments`."""
+    match arguments:
+        case []:
+            return mapper
+        case [first]:
+            return lambda key, values: mapper(key, values, first)
+        case [first, second]:
+            return lambda key, values: mapper(key, values, first, second)
+    return lambda key, values: mapper(key, values, *arguments)
 
 
 def _joined(made: Result, more: list[tuple[IndexKey, JSON]]) -> Result:
