@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MeshError } from "../../web/deltamesh.js";
+import { Holding, SILENT_FOR } from "../../web/deltamesh/holding.js";
 import { NOTHING_SEEN } from "../../web/page/plain.js";
 import { agoText, censusModel, commitModels, detailModel, historyModels, isPublic, isRestricted, nameOf, placeText, problemsModel, readerModel, treeModel } from "../../web/parameters/derive.js";
 import { differenceOf, unifiedLines } from "../../web/parameters/difference.js";
@@ -158,12 +159,28 @@ test("how the reader is", () => {
 });
 
 test("up to date is only what the service holds", () => {
-  const of = (is_current, entries) => readerModel({ ...STATE, reader: { problem: null, reading: { head: "ffffffffffff", good: "ffffffffffff", is_current } }, seen: { state: seen(entries) } });
+  const of = (entries) => readerModel({ ...STATE, seen: { state: seen(entries) } });
   const holding = (head) => [["reading", [{ ...READING, head, good: head }]]];
-  const reading = { tone: "soft", text: "Reading ffffffff" };
-  assert.deepEqual([of(false, holding("0123456789ab")), of(false, holding("ffffffffffff")), of(true, [])], [reading, reading, reading]);
-  assert.equal(of(true, holding("0123456789ab")).text, "Up to date with 01234567", "a write is under way, for less than a second");
-  assert.equal(of(true, holding("ffffffffffff")).text, "Up to date with ffffffff");
+  assert.deepEqual(of([]), { tone: "soft", text: "Reading ffffffff" });
+  assert.equal(of(holding("0123456789ab")).text, "Up to date with 01234567", "a write is under way, for less than a second");
+  assert.equal(of(holding("ffffffffffff")).text, "Up to date with ffffffff");
+});
+
+test("a write that takes its time is no error, as long as the reader names none", () => {
+  const holding = new Holding();
+  const shown = () => readerModel({ ...STATE, reader: { problem: holding.problem, reading: holding.reading }, seen: { state: seen([["reading", [READING]]]) } });
+  const of = (head, problem) => {
+    holding.heard({ is_current: false, head, good: head, number: 3, problem }, 0);
+    return shown();
+  };
+  holding.listening(0);
+
+  assert.deepEqual(of("fedcba987654", null), { tone: "soft", text: "Catching up with fedcba98" });
+  assert.deepEqual(of(null, null), { tone: "soft", text: "Catching up with the repository" }, "it has just begun");
+  assert.deepEqual(of("fedcba987654", "nobody leads shop now"), { tone: "bad", text: "Nobody leads shop now" });
+  of("fedcba987654", null);
+  holding.tick(SILENT_FOR);
+  assert.equal(shown().tone, "bad", "it writes no more: it is silent");
 });
 
 test("a change is previewed as it is sent, and anew after each change of the form", () => {

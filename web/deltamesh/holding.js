@@ -21,6 +21,8 @@ import { frozen, mismatch } from "./types.js";
 export const LOST_FOR = 500;
 /** How long the reader may be silent before all values are stale. [ms] */
 export const SILENT_FOR = 5_000;
+/** What is said against a reader that is still writing, as long as it names no problem: this passes by itself. */
+export const CATCHING_UP = "the reader is behind the repository";
 
 /** One use of a name: with its default and its type. What it shows is read, and changed by the machine alone. */
 export class View {
@@ -251,7 +253,7 @@ export class Holding {
   /** Why not everything is current, as far as the reader is concerned; null: nothing is known against it. @returns {string | null} */
   get problem() {
     if (this.#isSilent) return `the reader was not heard for ${SILENT_FOR / 1000} s`;
-    return this.reading === null || this.reading.is_current ? null : (this.reading.problem ?? "the reader is behind the repository");
+    return this.reading === null || this.reading.is_current ? null : (this.reading.problem ?? CATCHING_UP);
   }
 
   /** When `tick` is needed next, if nothing else happens; null: not before something else does. @param {number} now @returns {number | null} */

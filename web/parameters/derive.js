@@ -6,6 +6,7 @@
  * @typedef {import("./difference.js").Line} Line
  */
 
+import { CATCHING_UP } from "../deltamesh/holding.js";
 import { NOTHING_SEEN } from "../page/plain.js";
 import { differenceOf } from "./difference.js";
 import { treeRows } from "./tree.js";
@@ -117,7 +118,7 @@ export function placeText(state) {
 }
 
 /**
- * How the reader is.
+ * How the reader is. What passes by itself is "soft", also if values are uncertain meanwhile, which they say themselves.
  *
  * @param {State} state
  * @returns {{tone: "good" | "late" | "bad" | "soft", text: string}}
@@ -127,11 +128,12 @@ export function readerModel(state) {
   if (link !== "open") return { tone: "late", text: "No connection: values are from memory" };
   const isAway = ["tree", "state"].map((key) => seenOf(state, key)).some(({ status, opened, error }) => status !== "live" && (opened || error));
   if (isAway) return { tone: "late", text: "The service does not answer: values are from memory" };
-  if (reader.problem !== null) return { tone: "bad", text: reader.problem[0].toUpperCase() + reader.problem.slice(1) };
+  if (reader.problem !== null && reader.problem !== CATCHING_UP) return { tone: "bad", text: reader.problem[0].toUpperCase() + reader.problem.slice(1) };
   if (reader.reading === null) return { tone: "soft", text: "Waiting for the reader" };
   // The reader counts as current a moment before it has written: which commit is written only the service knows.
   const written = readingOf(state);
-  if (!reader.reading.is_current || !written) return { tone: "soft", text: `Reading ${shortCommit(reader.reading.head)}` };
+  if (!reader.reading.is_current) return { tone: "soft", text: `Catching up with ${reader.reading.head ? shortCommit(reader.reading.head) : "the repository"}` };
+  if (!written) return { tone: "soft", text: `Reading ${shortCommit(reader.reading.head)}` };
   const { head, good } = written;
   if (head !== good) return { tone: "late", text: `${shortCommit(head)} is read, and not used` };
   return { tone: "good", text: `Up to date with ${shortCommit(head)}` };
