@@ -89,6 +89,14 @@ def test_a_commit_changes_what_is_shown(shop: Shop, page: OpenPage) -> None:
     expect(reader.locator("#history li").first.locator(".difference [data-sign]")).to_have_text(["removed: 5", "added: 7"])
     expect(reader.locator("#commits li").first).to_contain_text("Allow more.")
     expect(reader.locator("#census-remark")).to_have_text("1 client, all with the newest value")
+    expect(reader.locator("#history li.changed")).to_have_count(1)
+
+    # what was chosen anew has not changed
+    reader.evaluate("location.hash = '#shop.greeting'")
+    expect(reader.locator("#history li")).to_have_count(1)
+    reader.evaluate("location.hash = '#payment.limits.daily.eur'")
+    expect(reader.locator("#history li")).to_have_count(2)
+    expect(reader.locator("#history li.changed")).to_have_count(0)
 
 
 def test_a_commit_that_is_not_good_is_named_and_changes_nothing(shop: Shop, page: OpenPage) -> None:

@@ -15,14 +15,17 @@ const GLIDE = 260;
  * @param {(model: Model) => HTMLElement} how.create an element for a new row
  * @param {(row: HTMLElement, model: Model) => void} how.update show the model in it
  * @param {(model: Model) => unknown} [how.news] what the reader should notice when it changes; the whole model by default
- * @returns {(models: Model[]) => void} shows the models, in their order
+ * @returns {(models: Model[], about?: string) => void} shows the models, in their order; what another list was about before is not news
  */
 export function rows(container, { create, update, news = (model) => model }) {
   /** @type {Map<string, {row: HTMLElement, model: Model}>} */
   let shown = new Map();
   let filled = false;
+  let shownAbout = "";
 
-  return (models) => {
+  return (models, about = "") => {
+    if (about !== shownAbout) filled = false;
+    shownAbout = about;
     const before = filled ? placesOf(container) : new Map();
     /** @type {typeof shown} */
     const next = new Map();

@@ -48,8 +48,8 @@ store.drawWith((state) => {
   const detail = detailModel(state, now);
   page.detail(detail, state.kept.some(({ name }) => name === state.chosen));
   const census = censusModel(state, now);
-  page.holders(census.holders);
-  page.history(historyModels(state, now));
+  page.holders(census.holders, state.chosen ?? "");
+  page.history(historyModels(state, now), state.chosen ?? "");
   page.texts({ "census-remark": census.remark, done: state.done });
   page.note("#census-note", nothing(seenOf(state, "census"), "Nobody holds it at the moment."));
   page.note("#history-note", nothing(seenOf(state, "history"), "Nothing is known of its history."));
