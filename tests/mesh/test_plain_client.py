@@ -10,7 +10,7 @@ import pytest
 
 from deltamesh.client import Mesh
 from deltamesh.follower import follower
-from tests.mesh.mesh import Inside, until
+from tests.mesh.mesh import Inside, reactor, until
 
 S = "com.example.inside"
 
@@ -71,6 +71,26 @@ async def plain(place: Inside) -> tuple[Plain, Mesh]:
     await place.lead()
     await place.follow(name="only")
     return Plain((await place.connect()).session, "words", {}), Mesh(await place.connect(), S)
+
+
+async def test_what_waits_to_be_published_when_somebody_subscribes_comes_once(inside: Callable[..., Inside]) -> None:
+    place = inside()
+    await place.lead()
+    follower = await place.follow(name="only")
+    client, mesh = Plain((await place.connect()).session, "words", {}), Mesh(await place.connect(), S)
+    answer = await client.open(after=await mesh.write({"texts": [("a", [1])]}))
+
+    follower._flushing = reactor.callLater(60, follower._flush)  # changes wait, as they do until the end of a turn
+    second = await mesh.write({"texts": [("a", [1, 2])]})
+    await until(lambda: follower.position == second.position)
+    await client.subscribe(answer)
+    await until(lambda: follower._instances.all()[0].subscribers)
+    follower._flush()
+    third = await mesh.write({"texts": [("a", [1, 2, 3])]})
+    await until(lambda: client.revision == third.position.revision)
+
+    assert [to for _, since, to, _ in client.events if since < to] == [second.position.revision, third.position.revision]
+    assert client.gaps == 0
 
 
 async def test_one_call_and_one_subscription_make_a_live_resource(inside: Callable[..., Inside]) -> None:

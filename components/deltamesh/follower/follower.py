@@ -298,8 +298,11 @@ class Follower:
         self._deltas.publish([(instance.topic, delta) for instance, delta in self._instances.flush() if instance.subscribers])
 
     def _greet(self, instance: Instance, session: int) -> None:
-        """Send a session that has subscribed what it missed since it was answered, or where the instance is: then it finds the gap."""
-        self._flush()
+        """
+        Send a session that has subscribed what it missed since it was answered, or where the instance is: then it finds the gap.
+
+        What waits to be published is not in this: it comes to all subscribers, and so to this one, at the end of the turn.
+        """
         position = instance.answered.pop(session, None)
         event = instance.publisher.announce() if position is None else instance.publisher.catch_up(position)
         self._connection.publish_delta(instance.topic, event, eligible=[session])
