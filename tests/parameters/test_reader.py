@@ -757,6 +757,22 @@ async def test_the_command_follows_listens_and_leaves_in_order(place: Place, rep
     assert await place.client.call("wamp.registration.match", f"{place.uri}.repository.reader") is None
 
 
+def test_the_command_is_told_by_arguments_or_by_variables() -> None:
+    def asked(*arguments: str, **environment: str) -> str:
+        given = {f"DELTAMESH_PARAMETERS{name}": value for name, value in environment.items()}
+        answer = CliRunner().invoke(main, ["parameters", "reader", "com.example.nothing", *arguments], env=given)
+        assert answer.exit_code != 0
+        return " ".join(answer.output.split())
+
+    assert "set DELTAMESH_PARAMETERS to it" in asked()
+    assert "set DELTAMESH_PARAMETERS to it" in asked(**{"": ""})
+    assert "leave it out, and name a file" in asked(**{"": "https://ada:geheim@host/p"})
+    assert "cannot be followed" in asked("ftp://host/p", **{"": "https://ada:geheim@host/p"})  # arguments go first
+    for name in ("_ENVIRONMENT", "_REGION"):
+        assert "names no folder" in asked("/nowhere", **{name: "../x"})
+    assert "cannot be the name of a branch" in asked("/nowhere", _BRANCH="a b", _REGION="")
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [

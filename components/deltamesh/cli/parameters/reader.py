@@ -43,10 +43,30 @@ def layer_name(text: str) -> str:
 
 @click.command()
 @click.argument("service", metavar="SERVICE", type=service_name)
-@click.argument("repository", metavar="REPOSITORY")
-@click.option("--branch", metavar="NAME", help="The branch to follow.  [default: the one that HEAD is]")
-@click.option("--environment", metavar="NAME", type=layer_name, help="Whose files, in environments/NAME, win over those of the base.")
-@click.option("--region", metavar="NAME", type=layer_name, help="Whose files, in regions/NAME, win over both.")
+@click.argument("repository", metavar="REPOSITORY", required=False, envvar="DELTAMESH_PARAMETERS")
+@click.option(
+    "--branch",
+    metavar="NAME",
+    envvar="DELTAMESH_PARAMETERS_BRANCH",
+    show_envvar=True,
+    help="The branch to follow.  [default: the one that HEAD is]",
+)
+@click.option(
+    "--environment",
+    metavar="NAME",
+    type=layer_name,
+    envvar="DELTAMESH_PARAMETERS_ENVIRONMENT",
+    show_envvar=True,
+    help="Whose files, in environments/NAME, win over those of the base.",
+)
+@click.option(
+    "--region",
+    metavar="NAME",
+    type=layer_name,
+    envvar="DELTAMESH_PARAMETERS_REGION",
+    show_envvar=True,
+    help="Whose files, in regions/NAME, win over both.",
+)
 @click.option("--history", type=click.IntRange(1, MAX_HISTORY), default=HISTORY, show_default=True, help="Commits that are kept, at least.")
 @click.option(
     "--poll",
@@ -64,7 +84,7 @@ def layer_name(text: str) -> str:
 def reader(
     router: Router,
     service: str,
-    repository: str,
+    repository: str | None,
     branch: str | None,
     environment: str | None,
     region: str | None,
@@ -81,9 +101,12 @@ def reader(
     """
     Follow a branch of REPOSITORY, and write what differs to SERVICE.
 
-    REPOSITORY is a path, or a URL with file, https, ssh, git or http. SERVICE is a URI, or the application's MODULE:ATTRIBUTE.
+    REPOSITORY is a path, or a URL with file, https, ssh, git or http; or set DELTAMESH_PARAMETERS to it. SERVICE is a URI, or the
+    application's MODULE:ATTRIBUTE.
     A service has one reader that works; others stand by. SIGTERM ends it in order.
     """
+    if repository is None:
+        raise click.UsageError("name the REPOSITORY, by its path or URL, or set DELTAMESH_PARAMETERS to it")
     name = f"{short_name(service)}.reader"
     connection, counting = router.connection(), router.connection()
     try:
