@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 import subprocess
@@ -12,22 +13,24 @@ from typing import Any
 
 import click
 import pytest
-import yaml
 
 from deltamesh.cli.command import main
 from deltamesh.cli.component import PATIENCE
+from deltamesh.journal.opening import path_of
+from tests.deploy.composed import COMPOSE, interpolated
 from tests.deploy.node import INSIGHT, MESH, PRINCIPALS, WEB
 from tests.running_router import ROOT
 
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = sorted(set(SERVICES) - {"postgres"})
 COMPONENTS = ["leader", "standby", "follower"]
+PARAMETERS = ["parameters-leader", "parameters-follower"]
+READER = "parameters-reader"
 
 
 def with_defaults(text: str) -> str:
-    """Return `text` with `${NAME:-default}` as it is when nothing is set."""
-    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
+    """Return `text` as it is when no variable is set."""
+    return interpolated(text, {})
 
 
 def mounts(service: dict[str, Any]) -> dict[str, str]:
@@ -52,6 +55,7 @@ def test_it_has_the_services_of_a_mesh() -> None:
     assert {name: service["profiles"] for name, service in SERVICES.items() if name not in always} == {
         "postgres": ["postgres"],
         "feeder": ["demo"],
+        **{name: ["parameters"] for name in (*PARAMETERS, READER)},
     }
 
 
@@ -106,17 +110,26 @@ def test_every_process_is_started_again_and_given_time_to_leave(name: str) -> No
 
 def test_only_the_pages_are_published_and_only_on_this_machine() -> None:
     assert {name: service["ports"] for name, service in SERVICES.items() if "ports" in service} == {"router": [f"127.0.0.1:{WEB}:{WEB}"]}
-    assert {name for name, network in COMPOSE["networks"].items() if not network.get("internal")} == {"web"}
+    assert {name for name, network in COMPOSE["networks"].items() if not network.get("internal")} == {"web", "git"}
     assert [name for name, service in SERVICES.items() if "web" in service["networks"]] == ["router"]
 
 
+def test_only_the_reader_of_parameters_gets_out() -> None:
+    assert [name for name, service in SERVICES.items() if "git" in service["networks"]] == [READER]
+    assert [name for name, service in SERVICES.items() if "git_token" in service.get("secrets", [])] == [READER]
+
+
 def test_the_database_is_reached_by_who_keeps_a_journal_and_by_nobody_else() -> None:
-    assert {name for name, service in SERVICES.items() if "journal" in service["networks"]} == {"leader", "standby", "postgres"}
+    assert {name for name, service in SERVICES.items() if "journal" in service["networks"]} == {
+        *("leader", "standby", "parameters-leader"),
+        "postgres",
+    }
     assert SERVICES["postgres"]["networks"] == ["journal"]
 
 
-def test_followers_can_be_scaled() -> None:
-    follower = SERVICES["follower"]
+@pytest.mark.parametrize("name", ["follower", "parameters-follower"])
+def test_followers_can_be_scaled(name: str) -> None:
+    follower = SERVICES[name]
 
     assert not follower.keys() & {"container_name", "ports", "hostname"}
     assert "--name" not in follower["command"]
@@ -131,17 +144,53 @@ def test_leader_and_standby_are_equal_and_share_a_journal_on_a_volume() -> None:
     assert journal == f"sqlite:{volume.partition(':')[2]}/"
 
 
-@pytest.mark.parametrize("name", COMPONENTS)
+def test_parameters_have_a_journal_of_their_own_in_the_same_place() -> None:
+    leader, other = SERVICES["parameters-leader"], SERVICES["leader"]
+    folder = f"{leader['volumes'][0].partition(':')[2]}/"
+    journal = with_defaults(leader["environment"]["DELTAMESH_JOURNAL"])
+
+    assert (leader["volumes"], leader["environment"]) == (other["volumes"], other["environment"])
+    assert path_of(journal, "com.example.parameters") == Path(folder, "com.example.parameters.sqlite")
+    assert path_of(journal, "com.example.hackernews") != path_of(journal, "com.example.parameters")
+
+
+def test_the_mirror_of_the_repository_is_on_a_volume_that_the_user_of_the_image_may_write() -> None:
+    reader = SERVICES[READER]
+    (volume,) = reader["volumes"]
+    folder = volume.partition(":")[2]
+
+    assert reader["command"][reader["command"].index("--directory") + 1] == folder
+    assert f"COPY --from=package --chown=10001:10001 /build/empty {folder}\n" in (ROOT / "Dockerfile").read_text()
+    assert volume not in SERVICES["leader"]["volumes"]
+
+
+def test_the_reader_is_told_by_variables_what_to_read() -> None:
+    command, *rest = SERVICES[READER]["command"][1:]
+    known = main.get_command(click.Context(main), "parameters")
+    assert isinstance(known, click.Group)
+    reader = known.get_command(click.Context(known), command)
+    assert reader is not None
+    values, _, _ = reader.make_parser(click.Context(reader)).parse_args(list(rest))
+    told = {parameter.envvar for parameter in reader.params if parameter.envvar} - {"DELTAMESH_HEALTH"}
+    variables = {name: value for name, value in SERVICES[READER]["environment"].items() if name.startswith("DELTAMESH_PARAMETERS")}
+
+    assert values["service"] == importlib.import_module("examples.parameters").app.uris.prefix
+    assert len(rest) == 5  # the repository is no word of it
+    assert told == set(variables)
+    assert variables == {name: f"${{{name}:-}}" for name in variables}
+
+
+@pytest.mark.parametrize("name", [*COMPONENTS, *PARAMETERS])
 def test_a_component_is_started_with_options_that_there_are(name: str) -> None:
     command, application, *options = SERVICES[name]["command"]
     known = main.get_command(click.Context(main), command)
     assert known is not None
 
-    assert with_defaults(application) == "examples.hackernews:app"
+    assert with_defaults(application) == ("examples.parameters:app" if name in PARAMETERS else "examples.hackernews:app")
     known.make_parser(click.Context(known)).parse_args([application, *options])
 
 
-@pytest.mark.parametrize("name", ["router", *COMPONENTS])
+@pytest.mark.parametrize("name", ["router", *COMPONENTS, *PARAMETERS, READER])
 def test_a_health_check_looks_where_health_is_told(name: str) -> None:
     service = SERVICES[name]
     code = service["healthcheck"]["test"][-1]
@@ -151,7 +200,7 @@ def test_a_health_check_looks_where_health_is_told(name: str) -> None:
         assert service["command"][-2:] == ["--health", f"127.0.0.1:{INSIGHT}"]
 
 
-@pytest.mark.parametrize("name", [*COMPONENTS, "feeder"])
+@pytest.mark.parametrize("name", [*COMPONENTS, *PARAMETERS, READER, "feeder"])
 def test_a_component_finds_the_router_and_proves_who_it_is(name: str) -> None:
     environment = SERVICES[name]["environment"]
     who = environment["DELTAMESH_AUTHID"]

@@ -18,7 +18,8 @@ from tests.running_router import ROOT
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 
-TICKETS = {"leader_ticket", "follower_ticket", "feeder_ticket", "operator_ticket", "postgres_password"}
+ROLES = ("leader", "follower", "feeder", "reader", "operator", "administrator")
+TICKETS = {*[f"{role}_ticket" for role in ROLES], "postgres_password"}
 
 
 def certificate(path: Path) -> x509.Certificate:
@@ -28,7 +29,7 @@ def certificate(path: Path) -> x509.Certificate:
 def test_everybody_gets_a_secret_of_his_own(tmp_path: Path) -> None:
     folder = make_secrets(tmp_path / "secrets")
 
-    assert {path.name for path in folder.iterdir()} == TICKETS | {"ca.crt", "ca.key", "tls.crt", "tls.key"}
+    assert {path.name for path in folder.iterdir()} == TICKETS | {"git_token", "ca.crt", "ca.key", "tls.crt", "tls.key"}
     assert len({(folder / name).read_text() for name in TICKETS}) == len(TICKETS)
     assert all(len((folder / name).read_text().strip()) == 64 for name in TICKETS)
 
@@ -40,6 +41,7 @@ def test_only_containers_that_are_given_a_file_can_read_it(tmp_path: Path) -> No
 
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert modes.pop("ca.key") == 0o600
+    assert modes.pop("git_token") == 0o644  # which its owner writes
     assert set(modes.values()) == {0o444}
 
 
@@ -49,6 +51,16 @@ def test_the_certificate_is_for_the_names_of_the_router(tmp_path: Path, name: st
     verifier = PolicyBuilder().store(Store([certificate(folder / "ca.crt")])).build_server_verifier(x509.DNSName(name))
 
     assert len(verifier.verify(certificate(folder / "tls.crt"), [])) == 2
+
+
+def test_there_is_no_token_for_git_until_somebody_writes_one(tmp_path: Path) -> None:
+    folder = make_secrets(tmp_path / "secrets")
+    assert (folder / "git_token").read_text() == ""
+
+    (folder / "git_token").write_text("a token\n")
+    make_secrets(folder)
+
+    assert (folder / "git_token").read_text() == "a token\n"
 
 
 def test_the_key_belongs_to_the_certificate(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def _handler(root: Path, token: str | None, users: list[str | None]) -> type[Bas
                 self.end_headers()
                 return
             path, _, query = self.path.partition("?")
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = self._body()
             environment = {
                 **os.environ,
                 "GIT_PROJECT_ROOT": str(root),
@@ -134,6 +134,17 @@ def _handler(root: Path, token: str | None, users: list[str | None]) -> type[Bas
             self.wfile.write(content)
 
         do_POST = do_GET
+
+        def _body(self) -> bytes:
+            """Return what was sent; a push comes in chunks (RFC 9112, section 7.1)."""
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            chunks = []
+            while size := int(self.rfile.readline(), 16):
+                chunks.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(chunks)
 
         def _who(self) -> tuple[str | None, str | None]:
             kind, _, said = self.headers.get("Authorization", "").partition(" ")
