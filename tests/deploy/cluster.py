@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from tests.deploy.manifests import FOLDER, SETS, Object, objects, pod
 
 
 class Cluster:
-    """The objects of one overlay."""
+    """The objects of one overlay, by its name, or by its folder if that is elsewhere."""
 
-    def __init__(self, overlay: str) -> None:
+    def __init__(self, overlay: str | Path) -> None:
         self.objects = objects(FOLDER / "overlays" / overlay)
 
     def all(self, kind: str) -> dict[str, Object]:
@@ -21,6 +22,12 @@ class Cluster:
     def sets(self) -> dict[str, Object]:
         """Those that have pods."""
         return {name: each for kind in SETS for name, each in self.all(kind).items()}
+
+    @property
+    def components(self) -> dict[str, str]:
+        """Those that connect to the router, and the role of each."""
+        labels = {name: each["spec"]["template"]["metadata"]["labels"] for name, each in self.sets.items()}
+        return {name: name.removeprefix("parameters-") for name, has in labels.items() if has.get("deltamesh/component") == "true"}
 
     def pods(self) -> Iterator[tuple[str, Object, Object]]:
         """Yield name, pod and container of each set; each has one container."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -21,10 +22,25 @@ FOLDER: Final = ROOT / "deploy/kubernetes"
 OVERLAYS: Final = sorted(path.name for path in (FOLDER / "overlays").iterdir())
 _KNOWN: Final = {"apiVersion", "kind", "namespace", "resources", "components", "configMapGenerator", "patches", "images"}
 
+PARAMETERS: Final = "components:\n  - ../../parameters"
+"""The lines that add the parameters: the second one is new."""
+
 SETS: Final = ("Deployment", "StatefulSet")
 """Kinds of objects that have pods."""
 
 Object = dict[str, Any]
+
+
+def with_parameters(folder: Path, overlay: str) -> Path:
+    """Copy what is deployed into `folder`, add the parameters to an overlay as the guide says, and return the folder of the overlay."""
+    for part in ("kubernetes", "node"):
+        shutil.copytree(ROOT / "deploy" / part, folder / part)
+    made = folder / "kubernetes/overlays" / overlay
+    file = made / "kustomization.yaml"
+    before, components, after = file.read_text().partition("components:\n")
+    assert components, f"{overlay} has no components"
+    file.write_text(f"{before}{PARAMETERS}\n{after}")
+    return made
 
 
 def objects(folder: Path) -> list[Object]:
@@ -46,7 +62,8 @@ def _add(found: list[Object], folder: Path) -> None:
     for name in said.get("components", []):
         _add(found, folder / name)
     for patch in said.get("patches", []):
-        targets = [each for each in found if (each["kind"], each["metadata"]["name"]) == (patch["target"]["kind"], patch["target"]["name"])]
+        kind, name = patch["target"]["kind"], re.compile(patch["target"]["name"])
+        targets = [each for each in found if each["kind"] == kind and name.fullmatch(each["metadata"]["name"])]
         assert targets, f"{folder}: there is no {patch['target']}"
         for target in targets:
             for operation in yaml.safe_load(patch["patch"]):

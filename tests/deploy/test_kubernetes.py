@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from configparser import ConfigParser
+from pathlib import Path
 
 import click
 import pytest
@@ -14,7 +15,7 @@ from deltamesh.cli.command import main
 from deltamesh.cli.component import PATIENCE
 from deltamesh.uris import check_name
 from tests.deploy.cluster import Cluster
-from tests.deploy.manifests import FOLDER, OVERLAYS, Object, kustomize, kustomized, objects, pod
+from tests.deploy.manifests import FOLDER, OVERLAYS, PARAMETERS, Object, kustomize, kustomized, objects, pod, with_parameters
 from tests.deploy.node import INSIGHT, MESH, NODE, PRINCIPALS, SETTINGS, WEB
 from tests.running_router import ROOT
 
@@ -30,6 +31,16 @@ def test_there_is_an_overlay_for_each_situation() -> None:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_kustomize_makes_the_same_objects(overlay: str) -> None:
+    assert_the_same(FOLDER / "overlays" / overlay)
+
+
+@pytest.mark.parametrize("overlay", ["production", "single-node"])
+def test_kustomize_makes_the_same_objects_with_parameters(overlay: str, tmp_path: Path) -> None:
+    assert_the_same(with_parameters(tmp_path, overlay))
+
+
+def assert_the_same(folder: Path) -> None:
+    """Let kustomize make what the tests look at."""
     command = kustomize()
     if command is None:
         pytest.skip("kustomize is not installed: go install sigs.k8s.io/kustomize/kustomize/v5@latest")
@@ -37,11 +48,16 @@ def test_kustomize_makes_the_same_objects(overlay: str) -> None:
     def order(each: Object) -> tuple[str, str]:
         return each["kind"], each["metadata"]["name"]
 
-    made = sorted(kustomized(FOLDER / "overlays" / overlay, command), key=order)
-    ours = sorted(objects(FOLDER / "overlays" / overlay), key=order)
+    made = sorted(kustomized(folder, command), key=order)
+    ours = sorted(objects(folder), key=order)
 
     # as text: whoever has imported Crossbar.io reads YAML into dictionaries that compare their order as well
     assert json.dumps(made, sort_keys=True) == json.dumps(ours, sort_keys=True)
+
+
+def test_parameters_are_in_no_overlay_but_the_guide_says_how_to_add_them() -> None:
+    assert [name for name in OVERLAYS if "parameters" in (FOLDER / "overlays" / name / "kustomization.yaml").read_text()] == []
+    assert f"```yaml\n{PARAMETERS}\n" in GUIDE
 
 
 def test_every_object_is_what_its_schema_says(cluster: Cluster) -> None:
@@ -73,7 +89,8 @@ def test_every_object_has_a_name_of_its_own_in_the_namespace(cluster: Cluster) -
 def test_selectors_select_what_they_are_for(cluster: Cluster) -> None:
     for name, each in cluster.sets.items():
         assert cluster.selected(each["spec"]["selector"]["matchLabels"]) == {name}
-        assert each["spec"].get("serviceName", name) in cluster.all("Service")
+        assert each["kind"] != "StatefulSet" or each["spec"]["serviceName"] in cluster.all("Service")
+    assert "router" in cluster.all("Service")
     for name, service in cluster.all("Service").items():
         assert cluster.selected(service["spec"]["selector"]) == {name}
     for name, budget in cluster.all("PodDisruptionBudget").items():
@@ -119,11 +136,12 @@ def test_components_find_the_router_by_its_service_and_their_own_files(cluster: 
     configuration = cluster.all("ConfigMap")["mesh"]["data"]
 
     assert configuration["DELTAMESH_ROUTER"] == f"rss://router:{MESH}"
-    for name in ("leader", "follower"):
+    assert {"leader", "follower"} <= set(cluster.components)
+    for name, role in cluster.components.items():
         (container,) = pod(cluster.sets[name])["containers"]
         environment = {each["name"]: each.get("value") for each in container["env"]}
-        assert container["envFrom"] == [{"configMapRef": {"name": "mesh"}}]
-        assert PRINCIPALS[environment["DELTAMESH_AUTHID"]]["role"] == name
+        assert container["envFrom"][0] == {"configMapRef": {"name": "mesh"}}
+        assert PRINCIPALS[environment["DELTAMESH_AUTHID"]]["role"] == role
         for path in (environment["DELTAMESH_TICKET_FILE"], configuration["DELTAMESH_CA_FILE"]):
             assert path in cluster.files(name)
 
@@ -185,21 +203,24 @@ def test_programs_are_started_with_options_that_there_are(cluster: Cluster) -> N
         if "args" in container:
             command, *rest = [re.sub(r"\$\((\w+)\)", lambda match: configuration[match[1]], word) for word in container["args"]]
             known = main.get_command(click.Context(main), command)
+            if isinstance(known, click.Group):
+                command, *rest = rest
+                known = known.get_command(click.Context(known), command)
             assert known is not None
             known.make_parser(click.Context(known)).parse_args(rest)
-            assert name == command
+            assert cluster.components[name] == command
         elif name == "router":
             assert container["command"] == ["deltamesh-router"]
 
 
-@pytest.mark.parametrize("name", ["leader", "follower"])
-def test_the_name_of_a_pod_becomes_the_name_of_a_component(cluster: Cluster, name: str) -> None:
+@pytest.mark.parametrize("role", ["leader", "follower"])
+def test_the_name_of_a_pod_becomes_the_name_of_a_component(cluster: Cluster, role: str) -> None:
     """`deltamesh-component` puts _ for -, which names of pods of a StatefulSet have before their number."""
-    (container,) = pod(cluster.sets[name])["containers"]
-    (given,) = [each for each in container["env"] if each["name"] == "POD_NAME"]
-
-    assert given["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
-    assert check_name("a component", f"{name}-4".replace("-", "_").replace(".", "_"))
+    for name in [each for each, has in cluster.components.items() if has == role]:
+        (container,) = pod(cluster.sets[name])["containers"]
+        (given,) = [each for each in container["env"] if each["name"] == "POD_NAME"]
+        assert given["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+        assert check_name("a component", f"{name}-4".replace("-", "_").replace(".", "_"))
 
 
 def test_the_image_has_the_version_of_the_packages(cluster: Cluster) -> None:
@@ -260,9 +281,34 @@ def test_leader_and_standby_have_the_same_journal() -> None:
     assert [Cluster(name).sets["leader"]["spec"]["replicas"] for name in OVERLAYS] == [2, 2, 2]
 
 
+def test_parameters_have_the_journal_of_the_overlay(tmp_path: Path) -> None:
+    for overlay in ("single-node", "production"):
+        cluster = Cluster(with_parameters(tmp_path / overlay, overlay))
+        leader, other = [pod(cluster.sets[name]) for name in ("parameters-leader", "leader")]
+
+        assert leader["volumes"] == other["volumes"]
+        assert leader["containers"][0]["volumeMounts"] == other["containers"][0]["volumeMounts"]
+        assert leader["containers"][0]["envFrom"] == other["containers"][0]["envFrom"]
+        assert leader["containers"][0]["args"][1] == "examples.parameters:app"
+
+
+def test_the_reader_is_told_what_to_read_and_mirrors_it_on_a_volume(tmp_path: Path) -> None:
+    cluster = Cluster(with_parameters(tmp_path, "single-node"))
+    (reader,) = pod(cluster.sets["parameters-reader"])["containers"]
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["parameters-reader"]
+    variables = {name for name in compose["environment"] if name.startswith("DELTAMESH_PARAMETERS")}
+
+    assert reader["args"][:-1] == compose["command"][:-1]
+    assert set(cluster.all("ConfigMap")["parameters"]["data"]) == variables
+    assert {"configMapRef": {"name": "parameters"}} in reader["envFrom"]
+    assert reader["args"][reader["args"].index("--directory") + 1] in [mount["mountPath"] for mount in reader["volumeMounts"]]
+    assert {secret for _, secret, _ in cluster.files("parameters-reader").values()} == {"reader"}
+    assert cluster.sets["parameters-reader"]["spec"]["strategy"] == {"type": "Recreate"}
+
+
 def test_a_drained_node_leaves_a_leader_and_a_follower(cluster: Cluster) -> None:
     budgets = {name: each["spec"]["maxUnavailable"] for name, each in cluster.all("PodDisruptionBudget").items()}
 
-    assert budgets == {"leader": 1, "follower": 1}
+    assert budgets == {name: 1 for name, role in cluster.components.items() if role != "reader"}
     assert cluster.sets["router"]["spec"]["replicas"] == 1
     assert cluster.sets["router"]["spec"]["strategy"] == {"type": "Recreate"}

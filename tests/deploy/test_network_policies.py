@@ -18,6 +18,8 @@ class Peer:
 
     def fits(self, peer: dict[str, Any], here: str) -> bool:
         """Whether `from` or `to` of a policy in the namespace `here` means it."""
+        if "ipBlock" in peer:
+            return True  # whoever has an address
         if "namespaceSelector" in peer:
             is_there = peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": self.namespace}
         else:
@@ -29,9 +31,12 @@ OUTSIDE = [
     Peer("dns", "kube-system", {"k8s-app": "kube-dns"}),
     Peer("ingress", "ingress", {}),
     Peer("prometheus", "monitoring", {}),
-    Peer("stranger", "default", {"app.kubernetes.io/name": "leader", "deltamesh/component": "true"}),
+    Peer("stranger", "default", {"app.kubernetes.io/name": "leader", "deltamesh/component": "true", "deltamesh/journal": "true"}),
+    Peer("git", "", {}),
 ]
-"""Who is in other namespaces; one of them looks like one of ours."""
+"""Who is in other namespaces, of whom one looks like one of ours, and outside."""
+
+HTTPS, SSH = 443, 22
 
 
 def let_through(cluster: Cluster, direction: str) -> set[tuple[str, str, int]]:
@@ -65,16 +70,24 @@ def _open_ports(cluster: Cluster, direction: str, subject: Peer, other: Peer, he
 
 
 def test_components_connect_to_the_router_and_to_nobody_else(cluster: Cluster) -> None:
-    wanted = {(name, *callee) for name in ("leader", "follower") for callee in (("router", MESH), ("dns", 53))}
+    wanted = {(name, *callee) for name in cluster.components for callee in (("router", MESH), ("dns", 53))}
+    if "parameters-reader" in cluster.sets:  # a server of git may be anywhere
+        wanted |= {("parameters-reader", peer.name, port) for peer in OUTSIDE for port in (HTTPS, SSH)}
 
-    assert let_through(cluster, "Egress") == wanted | ({("leader", "postgres", 5432)} if "postgres" in cluster.sets else set())
+    assert let_through(cluster, "Egress") == wanted | to_the_database(cluster)
+
+
+def to_the_database(cluster: Cluster) -> set[tuple[str, str, int]]:
+    """Return who has to reach the database, if there is one: leaders."""
+    leaders = [name for name, role in cluster.components.items() if role == "leader"]
+    return {(name, "postgres", 5432) for name in leaders} if "postgres" in cluster.sets else set()
 
 
 def test_only_who_has_to_gets_in(cluster: Cluster) -> None:
-    wanted = {("leader", "router", MESH), ("follower", "router", MESH), ("ingress", "router", WEB)}
-    wanted |= {("prometheus", name, INSIGHT) for name in ("router", "leader", "follower")}
+    wanted = {("ingress", "router", WEB)} | {(name, "router", MESH) for name in cluster.components}
+    wanted |= {("prometheus", name, INSIGHT) for name in ("router", *cluster.components)}
 
-    assert let_through(cluster, "Ingress") == wanted | ({("leader", "postgres", 5432)} if "postgres" in cluster.sets else set())
+    assert let_through(cluster, "Ingress") == wanted | to_the_database(cluster)
 
 
 def test_a_pod_that_no_policy_knows_reaches_nobody(cluster: Cluster) -> None:
