@@ -48,6 +48,21 @@ def test_a_failure_goes_with_its_key(graph: Any) -> None:
     assert graph.node_of(USERS).readers == {}
 
 
+def test_what_a_generator_reads_at_its_end_belongs_to_the_key_that_failed(graph: Any) -> None:
+    def untidy(key: Any, values: Any, users: Any) -> Any:
+        try:
+            yield "no pair" if values[0] == "bad" else (key, len(users.all(key)))
+        finally:
+            users.all("late")
+
+    graph.watch(POSTS.map(untidy, USERS))
+    graph.put("posts", [1, ["bad"]], [2, ["good"]])
+    graph.check_invariants()
+
+    assert {reader.entry for reader in graph.node_of(USERS).readers["late"]} == {1, 2}
+    assert graph.node_of(USERS).readers[2].entry == 2
+
+
 def test_what_was_yielded_before_the_failure_does_not_count(graph: Any) -> None:
     def halfway(key: Any, values: Any) -> Any:
         yield key, "first"

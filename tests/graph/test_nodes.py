@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import partial
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from deltamesh.errors import UnknownName
 from deltamesh.graph import TOP, Count, Graph, Input, Reducer, Sum, lazy
+from deltamesh.graph.node import Node
 
 ITEMS, OTHERS = Input("items"), Input("others")
 
@@ -113,6 +115,50 @@ def test_closing_twice_does_nothing(graph: Graph) -> None:
 
     graph.write({"items": [[1, ["x"]]]})
     assert two.entries() == [(1, ("x",))]
+
+
+def ask(key: Any, values: Any, asked: Any) -> Any:
+    return [(key, value) for value in asked.all(key)]
+
+
+def down(key: Any, itself: Any, items: Any) -> Any:
+    return [*items.all(key), *(itself.all(key - 1) if key else ())]
+
+
+@pytest.mark.parametrize(
+    "collection",
+    [
+        ITEMS.map(keep),
+        ITEMS.map(ask, OTHERS),
+        ITEMS.map(ask, ITEMS.map(keep).take(2)),
+        ITEMS.map(ask, lazy(down, OTHERS)),
+        ITEMS.reduce(Count),
+        ITEMS.map(ask, OTHERS).prefix(1),
+        ITEMS.map(ask, OTHERS).take(2),
+        ITEMS.merge(OTHERS).size(),
+    ],
+    ids=repr,
+)
+def test_nodes_go_at_once_and_need_no_collector(graph: Graph, collection: Any) -> None:
+    """The collector does not look at what has been there for long: see `operation.collector`."""
+    graph.write({"items": [[n, [n]] for n in range(5)], "others": [[n, [n]] for n in range(5)]})
+    gc.collect()
+    gc.disable()
+    try:
+        before = num_nodes()
+        watch = graph.watch(collection)
+        graph.write({"others": [[3, [4, 5]], [4, []]]})
+        assert num_nodes() > before
+        watch.close()
+        del watch
+
+        assert num_nodes() == before
+    finally:
+        gc.enable()
+
+
+def num_nodes() -> int:
+    return sum(isinstance(each, Node) for each in gc.get_objects())
 
 
 def test_a_closed_watch_is_in_no_commit(graph: Graph) -> None:

@@ -47,3 +47,4 @@ class ComputedNode(StoredNode):
         super().close()
         for reader in list(self.reading.values()):
             reader.track([])
+        self.reading.clear()  # they hold this node: it is to go now, not when the collector finds it, which does not look at what is old

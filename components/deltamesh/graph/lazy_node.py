@@ -43,6 +43,11 @@ class LazyNode(ComputedNode):
     def build(self) -> None:
         """Nothing is computed before it is asked for."""
 
+    def close(self) -> None:
+        super().close()
+        self.arguments.clear()  # as in `ComputedNode.close`: these hold this node, too
+        del self.itself, self.get
+
     def __len__(self) -> int:
         raise TypeError("a lazy collection has no size: only keys that are looked up are known")
 

@@ -115,7 +115,7 @@ class MapNode(ComputedNode):
                 else:
                     more.append((out, value))
         except Exception as error:  # an application's function may raise anything; it is listed as failed
-            made, more = (), None
+            made, more, pairs = (), None, ()  # a generator ends here: what it reads at its end belongs to this key
             self.fail(key, error)
         else:
             if self.failures:

@@ -197,10 +197,11 @@ class Node:
         found = self.readers[key]
         if type(found) is set:
             found.discard(reader)
-            if not found:
-                del self.readers[key]
-        else:
+        if type(found) is not set or not found:
             del self.readers[key]
+            if key is SIZE:
+                self.known_size = None
+
 
 class StoredNode(Node):
     """A node that keeps its entries, and their order once somebody asks for it."""
