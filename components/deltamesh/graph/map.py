@@ -83,7 +83,7 @@ class MapNode(ComputedNode):
                     self._enter(out, key, came, moves)
                 elif not self._exchange(out, key, came, moves):
                     self.num_unchanged += 1
-            elif not self._replace(key, before, after, moves) and values is not None:
+            elif not self._replace(key, reader, before, after, moves) and values is not None:
                 self.num_unchanged += 1
         if self.contested is not None:
             self._judge(moves)
@@ -127,13 +127,13 @@ class MapNode(ComputedNode):
             seen.clear()
         return made if more is None else _joined(made, more)
 
-    def _replace(self, source: IndexKey, before: Made, after: Result, moves: dict[IndexKey, Change]) -> bool:
+    def _replace(self, source: IndexKey, reader: Reader | None, before: Made, after: Result, moves: dict[IndexKey, Change]) -> bool:
         """Take back what `source` had made and put in what it has made now. Returns whether there is a difference."""
         new = dict(zip(after[::2], after[1::2], strict=True))
         old = dict.fromkeys(keys_made(before))
         made = NOT_MADE if not new else after[0] if len(new) == 1 else Several(new)
-        if source in self.reading:
-            self.reading[source].made = made
+        if reader is not None:
+            reader.made = made
         elif made is not NOT_MADE:
             self.made[source] = made
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,12 +32,11 @@ class Reader:
 
     def pairs(self) -> Iterator[tuple[Lookup, Any]]:
         """Iterate over look-ups and the keys that were read through them."""
-        return zip(self.reads[::2], self.reads[1::2], strict=True)
+        return _pairs(self.reads)
 
     def track(self, seen: list[Any]) -> None:
         """Let changes of what was seen (look-up, key, look-up, key, …), and of nothing else, be the occasion to run the function again."""
-        each = iter(seen)
-        now = dict.fromkeys(zip(each, each, strict=True))
+        now = dict.fromkeys(_pairs(seen))
         before = dict.fromkeys(self.pairs()) if self.reads else {}
         self.reads = tuple(seen if len(seen) == 2 * len(now) else chain.from_iterable(now))
         for pair in now:
@@ -48,3 +47,8 @@ class Reader:
             if pair not in now:
                 lookup, key = pair
                 lookup.node.drop_reader(key, self)
+
+
+def _pairs(reads: Iterable[Any]) -> Iterator[tuple[Lookup, Any]]:
+    each = iter(reads)
+    return zip(each, each, strict=True)
